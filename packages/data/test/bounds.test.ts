@@ -1,10 +1,14 @@
 import { writeFileSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { brotliCompressSync, gzipSync } from "node:zlib"
 import { afterAll, describe, expect, test } from "vitest"
 import { isDeepJson, jsonFault, parseLabels, readFileWithin, textLines } from "../src/internal-node.ts"
 import { parseTable } from "../src/node/tables/parse.ts"
 import { type ByteReader, readTar } from "../src/node/tar.ts"
+import { codecs } from "../src/parquet/codecs.ts"
+import { checkRuns, checkValues } from "../src/parquet/runs.ts"
+import { checkThrift } from "../src/parquet/thrift.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "vitrine-bounds-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -92,6 +96,78 @@ describe("at its bound, what is read", () => {
     writeFileSync(path, "12345")
     expect(Buffer.from(await readFileWithin(path, 5)).toString()).toBe("12345")
     await expect(readFileWithin(path, 4)).rejects.toThrow(/five: is 5 bytes; up to 4 are read$/)
+  })
+})
+
+describe("of Parquet, what is read", () => {
+  const page = {
+    begin: 0,
+    dataBegin: 0,
+    end: 100,
+    isDictionary: false,
+    values: 10,
+    unpacked: 100,
+    levels: undefined,
+    repetitionBytes: 0,
+    nulls: 0,
+    isPacked: true,
+  }
+
+  test("are runs of as many values as a page has", () => {
+    const run = (count: number): void => {
+      const header = [0, 7, 14, 21, 28].map((shift) => (Math.floor((2 * count) / 2 ** shift) & 0x7f) | 0x80)
+      checkRuns(new DataView(Uint8Array.of(...header, 0, 1).buffer), 0, 1, 10)
+    }
+    run(10)
+    expect(() => run(11)).toThrow("a run of 11 values in a page of 10")
+    expect(() => run(2 ** 31)).toThrow("a run of 2147483648 values")
+  })
+
+  test("are blocks of differences that end", () => {
+    const blocks = (...bytes: readonly number[]): void =>
+      checkValues(Uint8Array.from(bytes), { ...page, encoding: "DELTA_BINARY_PACKED" }, [])
+    blocks(0x80, 1, 4, 10, 0)
+    // Parts of -1, by which hyparquet goes back for ever.
+    expect(() => blocks(0x80, 1, 255, 255, 255, 255, 15, 10, 0)).toThrow("4294967295 parts")
+    expect(() => blocks(0x80, 1, 0, 10, 0)).toThrow("0 parts")
+  })
+
+  test("are values that share their beginnings up to a hundred times the size of their page", () => {
+    // Blocks of 128 lengths, each like the one before: all of 2^20, then all of 0.
+    const same = (length: readonly number[]): number[] => [0x80, 1, 1, 0x80, 1, ...length, 0, 0]
+    const bytes = Uint8Array.from([...same([0x80, 0x80, 0x80, 1]), ...same([0])])
+    const values = (encoding: string) => (): void => checkValues(bytes, { ...page, values: 128, encoding }, [])
+    expect(values("DELTA_BYTE_ARRAY")).toThrow(`values of ${2 ** 27} bytes in a page of ${bytes.length}`)
+  })
+
+  test.each([
+    ["BROTLI", brotliCompressSync],
+    ["GZIP", gzipSync],
+  ] as const)("is as much of %s as a page says", (name, pack) => {
+    expect(codecs[name]?.(pack(new Uint8Array(1000)), 1000)).toEqual(new Uint8Array(1000))
+    const bomb = pack(new Uint8Array(2 ** 22))
+    expect(() => codecs[name]?.(bomb, 1000)).toThrow(/larger than 1000 bytes/)
+  })
+
+  test("is as much of Zstandard as a page says", () => {
+    // A frame of one block, which repeats a byte.
+    const frame = (size: number): Uint8Array => {
+      const bytes = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0, 0, 0, 0, 7, 0)
+      const view = new DataView(bytes.buffer)
+      view.setUint32(5, size, true)
+      view.setUint16(9, 3 | (size << 3), true)
+      view.setUint8(11, size >> 13)
+      return bytes.subarray(0, 13)
+    }
+    expect(codecs.ZSTD?.(frame(1000), 1000)).toEqual(new Uint8Array(1000).fill(7))
+    expect(() => codecs.ZSTD?.(frame(2 ** 17), 1000)).toThrow("a page of 131072 bytes, not 1000")
+  })
+
+  test("are footers of as many parts as are stated", () => {
+    const footer = Uint8Array.of(0x19, 0x3c, 0, 0, 0, 0)
+    checkThrift(footer, 20)
+    expect(() => checkThrift(footer, 19)).toThrow("more than 19 parts")
+    expect(() => checkThrift(Uint8Array.from({ length: 100 }, () => 0x1c))).toThrow("more than 64 levels")
   })
 })
 

@@ -45,9 +45,8 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   const corpus = await corpusOf(target)
   const faults: Fault[] = []
   const counts = { read: 0, refused: 0 }
-  // They also make parsers load their libraries, which should not count.
   for (const [i, bytes] of corpus.entries()) {
-    const fault = faultOf(await outcome(target, bytes))
+    const { fault } = await tried(target, bytes)
     if (fault !== null) faults.push({ target: target.name, index: -1 - i, fault, bytes })
   }
   const worst = { milliseconds: 0, mebibytes: 0 }
@@ -55,10 +54,9 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   let index = start
   for (; index < start + count && performance.now() < end; index++) {
     const bytes = inputAt(target, corpus, seed, index)
-    const { result, ...cost } = await costOf(() => outcome(target, bytes))
-    worst.milliseconds = Math.max(worst.milliseconds, cost.milliseconds)
-    worst.mebibytes = Math.max(worst.mebibytes, cost.mebibytes)
-    const fault = faultOf(result) ?? (excessOf(cost) && excessOf(await costOf(() => outcome(target, bytes))))
+    const { result, fault, milliseconds, mebibytes } = await tried(target, bytes)
+    worst.milliseconds = Math.max(worst.milliseconds, milliseconds)
+    worst.mebibytes = Math.max(worst.mebibytes, mebibytes)
     if (result === null) counts.read++
     else counts.refused++
     if (fault !== null) faults.push({ target: target.name, index, fault, bytes })
@@ -98,7 +96,22 @@ export async function digests(
   return all
 }
 
-/** What is over the bounds, in words. A fault shows it twice, since garbage of inputs before may count once. */
+/**
+ * Feeds a parser. Time and memory over the bounds are a fault if they are so twice: the first input makes it load its
+ * libraries.
+ */
+async function tried(target: Target, bytes: Uint8Array): Promise<Cost & Tried> {
+  const cost = await costOf(() => outcome(target, bytes))
+  const fault = faultOf(cost.result) ?? (excessOf(cost) && excessOf(await costOf(() => outcome(target, bytes))))
+  return { ...cost, fault }
+}
+
+interface Tried {
+  readonly result: unknown
+  readonly fault: string | null
+}
+
+/** What is over the bounds, in words. */
 function excessOf({ milliseconds, mebibytes }: Cost): string | null {
   if (milliseconds > bounds.milliseconds) return `took ${milliseconds.toFixed(0)} ms`
   return mebibytes > bounds.mebibytes ? `took ${mebibytes.toFixed(0)} MiB` : null

@@ -2,6 +2,7 @@ import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js"
 import { mapConcurrently } from "../concurrent.ts"
 import { brokenParquet, guarded, type ParquetColumn, type ParquetFile, type ParquetGroup } from "./file.ts"
 import { columnPages, type Page } from "./pages.ts"
+import { bitWidth, checkRuns } from "./runs.ts"
 
 /** Where each value of a column lies in its file. A missing value has the size 0. */
 export interface ByteIndex {
@@ -88,7 +89,8 @@ async function indexPage(
 function levelsOf(bytes: Uint8Array, highest: number, count: number): readonly number[] {
   const levels = new Array<number>(count)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  readRleBitPackedHybrid({ view, offset: 0 }, 32 - Math.clz32(highest), levels, bytes.length)
+  checkRuns(view, 0, bitWidth(highest), count)
+  readRleBitPackedHybrid({ view, offset: 0 }, bitWidth(highest), levels, bytes.length)
   return levels
 }
 

@@ -5,6 +5,7 @@ import { parquetMetadata, parquetSchema } from "hyparquet"
 import { BrokenImageError } from "../broken.ts"
 import { messageOf } from "../message.ts"
 import { parquetLimits } from "./limits.ts"
+import { checkThrift } from "./thrift.ts"
 
 /** An open Parquet file whose footer was read. */
 export interface ParquetFile {
@@ -62,6 +63,7 @@ export async function openParquetFile(source: ByteSource): Promise<ParquetFile> 
     fail(`has a footer of ${length} bytes; up to ${parquetLimits.footerBytes} are read`)
   const footer = length + tail <= guess.length ? guess : await source.read(size - length - tail, size)
   return guarded(name, () => {
+    checkThrift(footer.subarray(footer.length - tail - length))
     const metadata = parquetMetadata(Uint8Array.from(footer), { geoparquet: false })
     const schema = parquetSchema(metadata)
     const groups = groupsOf(metadata, source)
@@ -92,7 +94,8 @@ function groupsOf({ row_groups, num_rows }: FileMetaData, { name, size }: ByteSo
       const column = columnOf(meta_data, size)
       const index = offset_index_offset && offset_index_length
       const begin = index ? whole(offset_index_offset, "offset of an index") : 0
-      return { ...column, index: index && begin + index <= size ? { begin, end: begin + index } : undefined }
+      const isIndex = index && index > 0 && index <= parquetLimits.footerBytes && begin + index <= size
+      return { ...column, index: isIndex ? { begin, end: begin + index } : undefined }
     })
     const result = { firstRow, rows: count, columns: new Map(columns.map((column) => [column.path, column])) }
     firstRow += count
@@ -109,6 +112,7 @@ function columnOf(metadata: ColumnMetaData, size: number): Omit<ParquetColumn, "
   const begin = dictionary > 0 ? Math.min(dictionary, data) : data
   const end = begin + whole(metadata.total_compressed_size, "size of a column")
   if (begin < 4 || end > size) throw new Error(`the column ${path_in_schema.join(".")} lies outside of the file`)
+  if (codec === undefined) throw new Error(`the column ${path_in_schema.join(".")} has an unknown compression`)
   const nulls = statistics?.null_count
   return {
     path: path_in_schema.join("."),

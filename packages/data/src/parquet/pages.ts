@@ -2,6 +2,7 @@ import { readOffsetIndex } from "hyparquet"
 import { parquetHeader } from "hyparquet/src/column.js"
 import { brokenParquet, guarded, type ParquetColumn, type ParquetFile, type ParquetGroup } from "./file.ts"
 import { parquetLimits } from "./limits.ts"
+import { checkThrift } from "./thrift.ts"
 
 /** A page of a column. */
 export interface Page {
@@ -17,6 +18,12 @@ export interface Page {
   readonly encoding: string
   /** The bytes of the levels before the values in a page of version 2. Undefined in version 1. */
   readonly levels: number | undefined
+  /** The bytes of the first levels in a page of version 2. */
+  readonly repetitionBytes: number
+  /** The number of missing values that a page of version 2 says. */
+  readonly nulls: number
+  /** Whether the values are packed by the column's codec. */
+  readonly isPacked: boolean
 }
 
 /** A part of a column: where its pages lie, and the number of their rows and values. */
@@ -39,7 +46,9 @@ export async function pagesIn(read: Read, name: string, column: ParquetColumn, r
   const fail = (fault: string): never => {
     throw brokenParquet(name, `the column ${path} ${fault}`)
   }
-  if (!(total >= 0 && total <= rows * parquetLimits.valuesPerRow)) fail(`says that ${rows} rows have ${total} values`)
+  const most = rows + parquetLimits.freeValues + parquetLimits.valuesPerByte * (end - begin)
+  if (!(total >= 0 && total <= Math.min(rows * parquetLimits.valuesPerRow, most)))
+    fail(`says that ${rows} rows have ${total} values`)
   const pages: Page[] = []
   let values = 0
   let at = begin
@@ -79,12 +88,20 @@ async function pageAt(path: string, begin: number, end: number, read: Read, name
     const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 }
     try {
       const header = parquetHeader(reader)
-      const { data_page_header: first, data_page_header_v2: second, dictionary_page_header: dictionary } = header
-      const facts = first ?? second ?? dictionary
+      const { type } = header
+      // A header may hold those of other types, which do not count.
+      const first = type === "DATA_PAGE" ? header.data_page_header : undefined
+      const second = type === "DATA_PAGE_V2" ? header.data_page_header_v2 : undefined
+      const facts = first ?? second ?? (type === "DICTIONARY_PAGE" ? header.dictionary_page_header : undefined)
       if (facts === undefined) throw new Error(`a page of ${path} has an unknown type`)
-      const levels = second && second.definition_levels_byte_length + second.repetition_levels_byte_length
+      const [repetition, definition] = [
+        second?.repetition_levels_byte_length ?? 0,
+        second?.definition_levels_byte_length ?? 0,
+      ]
+      const nulls = second?.num_nulls ?? 0
       const packed = header.compressed_page_size
-      if (!(packed >= 0 && header.uncompressed_page_size >= 0 && (levels ?? 0) >= 0 && (levels ?? 0) <= packed))
+      const sizes = [repetition, definition, nulls, packed, header.uncompressed_page_size]
+      if (!(sizes.every((size) => size >= 0) && repetition + definition <= packed && nulls <= facts.num_values))
         throw new Error(`a page of ${path} has an impossible size`)
       const dataBegin = begin + reader.offset
       return {
@@ -95,7 +112,10 @@ async function pageAt(path: string, begin: number, end: number, read: Read, name
         values: facts.num_values,
         unpacked: header.uncompressed_page_size,
         encoding: facts.encoding,
-        levels,
+        levels: second && repetition + definition,
+        repetitionBytes: repetition,
+        nulls,
+        isPacked: second?.is_compressed !== false,
       }
     } catch (error) {
       // The header may be longer than what was read.
@@ -177,6 +197,7 @@ async function startsByIndex(
   if (index === undefined) return []
   const bytes = Uint8Array.from(await source.read(index.begin, index.end))
   return guarded(source.name, () => {
+    checkThrift(bytes)
     const { page_locations } = readOffsetIndex({ view: new DataView(bytes.buffer), offset: 0 })
     return page_locations.map(({ offset, first_row_index }) => {
       const start = { row: Number(first_row_index), begin: Number(offset) }

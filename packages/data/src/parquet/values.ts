@@ -2,10 +2,11 @@ import { VitrineError } from "@vitrine/core"
 import type { DecodedArray, SchemaTree } from "hyparquet"
 import { readColumn } from "hyparquet/src/column.js"
 import { DEFAULT_PARSERS } from "hyparquet/src/convert.js"
-import { compressors } from "hyparquet-compressors"
 import { concatenated } from "../concatenated.ts"
+import { codecs } from "./codecs.ts"
 import { brokenParquet, guarded, type ParquetColumn, type ParquetFile, type ParquetGroup } from "./file.ts"
-import { pagesIn, type Portion, type Read } from "./pages.ts"
+import { type Page, pagesIn, type Portion, type Read } from "./pages.ts"
+import { checkLevels, checkValues } from "./runs.ts"
 
 /** A value of a row: a number, a text, bytes, or null; of a list column a list of them. */
 export type ParquetValue = unknown
@@ -44,17 +45,39 @@ async function portionValues(
   const { name } = source
   const { path, codec, metadata } = column
   const parts: Uint8Array[] = []
+  /** The pages by the places of their values in all parts. */
+  const pages = new Map<number, Page>()
+  let start = 0
   const ranges = dictionary === undefined ? [] : [{ ...dictionary, rows: 0, values: undefined }]
   for (const range of [...ranges, { begin, end, rows, values: count }]) {
     const part = await source.read(range.begin, range.end)
     if (part.length !== range.end - range.begin) throw new VitrineError("file", `${name}: is truncated`)
-    parts.push(part)
     const read: Read = async (from, to) => part.subarray(from - range.begin, to - range.begin)
-    await pagesIn(read, name, column, range)
+    const found = await pagesIn(read, name, column, range)
+    for (const page of found) pages.set(start + page.dataBegin + (page.levels ?? 0) - range.begin, page)
+    // Pages after the last that counts are not read.
+    const length = (found.at(-1)?.end ?? range.begin) - range.begin
+    parts.push(part.subarray(0, length))
+    start += length
   }
   const bytes = concatenated(parts)
   return guarded(name, () => {
     const schemaPath = schemaPathOf(schema, metadata.path_in_schema)
+    for (const [at, page] of pages) {
+      const { levels = 0, isPacked, unpacked } = page
+      const end = at - levels + page.end - page.dataBegin
+      if (levels > 0) checkLevels(bytes.subarray(at - levels, end), page, schemaPath)
+      if (codec === "UNCOMPRESSED" || !isPacked || unpacked === levels)
+        checkValues(bytes.subarray(at, end), page, schemaPath)
+    }
+    const codecOfPages = (input: Uint8Array, length: number): Uint8Array => {
+      const page = pages.get(input.byteOffset)
+      const unpack = codecs[codec]
+      if (page === undefined || unpack === undefined) throw new Error(`pages of ${codec}`)
+      const unpacked = unpack(input, length)
+      if (unpacked.length === length) checkValues(unpacked, page, schemaPath)
+      return unpacked
+    }
     const { data } = readColumn(
       { view: new DataView(bytes.buffer), offset: 0 },
       { groupStart: 0, selectStart: 0, selectEnd: rows, groupRows: rows },
@@ -64,7 +87,7 @@ async function portionValues(
         element: elementOf(schemaPath),
         schemaPath,
         codec,
-        compressors,
+        compressors: { [codec]: codecOfPages },
         parsers: DEFAULT_PARSERS,
         utf8,
       },
