@@ -42,6 +42,18 @@ function kindOf(declaration) {
   return "value"
 }
 
+/** The properties that an interface declares itself, with their types and documentation. */
+function membersOf(checker, declaration) {
+  if (!ts.isInterfaceDeclaration(declaration)) return []
+  return declaration.members.filter(ts.isPropertySignature).map((member) => ({
+    name: member.name.getText(),
+    type: member.type?.getText() ?? "",
+    documentation: ts.displayPartsToString(
+      checker.getSymbolAtLocation(member.name)?.getDocumentationComment(checker) ?? [],
+    ),
+  }))
+}
+
 /** The text of a declaration with its comments, without the leading one. */
 const sourceText = (declaration) =>
   statementOf(declaration)
@@ -75,9 +87,16 @@ export function readSurface() {
   }
   const resolve = (symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol)
 
+  const exportsOf = ({ file }) => checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(file)))
+  // What the main entry of a package exports too is not repeated for its other entries.
+  const main = new Map(
+    all
+      .filter((entry) => entry.name === entry.package)
+      .map((entry) => [entry.name, new Map(exportsOf(entry).map((symbol) => [symbol.name, resolve(symbol)]))]),
+  )
+
   return all.map((entry) => {
-    const module = checker.getSymbolAtLocation(program.getSourceFile(entry.file))
-    const names = checker.getExportsOfModule(module)
+    const names = exportsOf(entry)
     const exported = new Map(names.map((symbol) => [symbol.name, resolve(symbol)]))
     const namespaces = new Map(names.map((symbol) => [symbol.name, namespaceDocumentation(symbol)]))
     const home = packageOf(entry.file)
@@ -101,16 +120,19 @@ export function readSurface() {
     const exports = Array.from(exported, ([name, symbol]) => {
       const declarations = symbol.declarations ?? []
       const owner = packageOf(declarations[0].getSourceFile().fileName)
-      if (owner === home) for (const declaration of declarations) visit(statementOf(declaration))
+      const isRepeated = entry.name !== entry.package && main.get(entry.package)?.get(name) === symbol
+      const isOwn = owner === home && !isRepeated
+      if (isOwn) for (const declaration of declarations) visit(statementOf(declaration))
       return {
         name,
         owner: `${owner === "vitrine" ? "" : "@vitrine/"}${owner}`,
-        isOwn: owner === home,
+        isOwn,
         kind: kindOf(declarations[0]),
         file: relative(packages, declarations[0].getSourceFile().fileName),
         documentation: namespaces.get(name) ?? ts.displayPartsToString(symbol.getDocumentationComment(checker)),
         tags: symbol.getJsDocTags(checker).map(({ name: tag, text }) => ({ tag, text: ts.displayPartsToString(text) })),
         text: declarations.map(sourceText).join("\n"),
+        members: declarations.flatMap((declaration) => membersOf(checker, declaration)),
         plain: declarations.map(plainText).join("\n"),
       }
     })

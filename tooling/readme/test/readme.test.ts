@@ -1,7 +1,7 @@
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { findAddon } from "@vitrine/backend-node-gpu"
 import { transformWithOxc } from "vite"
@@ -29,9 +29,21 @@ const examples = documents.map(({ name, folder, home }) => ({
   file: join(home, "dist/.readme", `${name.replace(" ", "-")}.mts`),
 }))
 
+/** All other blocks of TypeScript in documents. A block is a program of its own. */
+const blocks = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+  .filter((document) => document.endsWith(".md"))
+  .map((document) => ({ document: join(root, "docs", document), home: join(root, "packages/vitrine") }))
+  .concat(documents.map(({ folder, home }) => ({ document: join(folder, "README.md"), home })))
+  .flatMap(({ document, home }) =>
+    Array.from(readFileSync(document, "utf8").matchAll(/^```ts\n(.*?)^```/gms), ([, source], place) => ({
+      source: `${source}\nexport {}\n`,
+      file: join(home, "dist/.readme", `${relative(root, document).replaceAll(/\W+/g, "-")}-${place}.mts`),
+    })),
+  )
+
 const settings = {
   extends: join(root, "tsconfig.base.json"),
-  files: examples.map(({ file }) => file),
+  files: [...examples, ...blocks].map(({ file }) => file),
   compilerOptions: {
     composite: false,
     isolatedDeclarations: false,
@@ -40,12 +52,13 @@ const settings = {
     noEmit: true,
     customConditions: [],
     types: ["node"],
+    lib: ["es2023", "dom", "dom.iterable"],
     typeRoots: [join(root, "node_modules/@types")],
   },
 }
 
 beforeAll(() => {
-  for (const { file, source } of examples) {
+  for (const { file, source } of [...examples, ...blocks]) {
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, source)
   }
@@ -71,7 +84,8 @@ test.each(examples.filter(({ name }) => name !== "the root"))(
 
 test("the examples compile", () => {
   writeFileSync(join(cwd, "tsconfig.json"), JSON.stringify(settings))
-  execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", cwd], { encoding: "utf8" })
+  const { stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", cwd], { encoding: "utf8" })
+  expect(stdout).toBe("")
 })
 
 for (const { name, source, file } of examples)
