@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from timm.layers import GluMlp, LayerScale, RmsNorm, SwiGLU
-from timm.models.vision_transformer import ResPostBlock
+from timm.models.vision_transformer import ParallelScalingBlock, ParallelThingsBlock, ResPostBlock
 from safetensors.torch import save_file
 
 FILES = Path(__file__).parent / "files"
@@ -62,10 +63,22 @@ def stem_of(embed) -> dict | None:
 
 def vitrine_config(model) -> dict:
     """The fields of Vitrine's ViTConfig for a timm VisionTransformer."""
-    block = model.blocks[0]
     is_norm = lambda module: isinstance(module, (torch.nn.LayerNorm, RmsNorm))
+    block, kind = model.blocks[0], "sequential"
+    if isinstance(block, ParallelThingsBlock):
+        kind = "paired"
+        attn, mlp = block.attns[0], block.ffns[0]
+        block = SimpleNamespace(norm1=attn.norm, attn=attn.attn, ls1=attn.ls, mlp=mlp.mlp)
+    elif isinstance(block, ParallelScalingBlock):
+        kind = "joint"
+        no_norm = torch.nn.Identity()
+        fc2 = block.mlp_out_proj
+        attn = SimpleNamespace(norm=no_norm, num_heads=block.num_heads, qkv=block.in_proj, proj=block.attn_out_proj, q_norm=block.q_norm)
+        mlp = SimpleNamespace(norm=no_norm, fc2=fc2, act=block.mlp_act)
+        block = SimpleNamespace(norm1=block.in_norm, attn=attn, ls1=block.ls, mlp=mlp)
     # Fields that few models have. They are left out where they have their defaults.
     rare = {
+        "blockKind": (kind, "sequential"),
         "norm": ("rms" if isinstance(block.norm1, RmsNorm) else "layer", "layer"),
         "patchNorm": (is_norm(getattr(model.patch_embed, "norm", None)), False),
         "postNorm": (isinstance(block, ResPostBlock), False),

@@ -4,7 +4,7 @@ import timm
 import torch
 import torch.nn.functional as F
 
-from timm.models.vision_transformer import ResPostBlock, VisionTransformer
+from timm.models.vision_transformer import ParallelScalingBlock, ParallelThingsBlock, ResPostBlock, VisionTransformer
 
 from cases import chosen
 from common import nchw, redraw, timm_config, vitrine_config, write
@@ -41,6 +41,9 @@ CASES = {
     "aimv2-map": dict(architecture="aimv2_large_patch14_224", img_size=8, patch_size=4, embed_dim=12, depth=1, num_heads=2, mlp_ratio=3, num_classes=4, global_pool="map"),
     "beit3": dict(architecture="beit3_base_patch16_224", img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=3, num_classes=4),
     "post-norm": dict(architecture="vit_base_patch16_rpn_224", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=3),
+    "paired": dict(architecture="vit_small_patch16_18x2_224", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=3, qk_norm=True),
+    "joint": dict(architecture="vit_base_patch16_xp_224", img_size=(12, 8), patch_size=4, embed_dim=12, depth=2, num_heads=3, mlp_ratio=2, num_classes=4),
+    "joint-scaled": dict(architecture="vit_pwee_patch16_reg1_gap_256", img_size=8, patch_size=4, embed_dim=16, depth=2, num_heads=2, mlp_ratio=3, num_classes=3),
     "distilled": dict(architecture="deit_tiny_distilled_patch16_224", img_size=8, patch_size=4, embed_dim=18, depth=2, num_classes=5),
     "distilled-features": dict(architecture="deit_tiny_distilled_patch16_224", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_classes=0),
     "token-average": dict(architecture="token_average", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=5, reg_tokens=2, init_values=0.1),
@@ -120,6 +123,16 @@ def taps_of(model, seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     for i, block in enumerate(model.blocks):
         at = f"blocks.{i}"
         x = seen[f"{at}<"]
+        taps[at] = seen[at]
+        if isinstance(block, ParallelThingsBlock):
+            for j in range(2):
+                taps |= {f"{at}.attns.{j}.norm": seen[f"{at}.attns.{j}.norm"], f"{at}.attns.{j}.attn.proj": seen[f"{at}.attns.{j}.attn"]}
+                taps[f"{at}.ffns.{j}.mlp.output"] = seen[f"{at}.ffns.{j}.mlp"]
+            continue
+        if isinstance(block, ParallelScalingBlock):
+            taps |= {f"{at}.in_norm": seen[f"{at}.in_norm"], f"{at}.mlp_hidden": seen[f"{at}.mlp_drop"]}
+            taps |= {f"{at}.{part}": seen[f"{at}.{part}_norm"].transpose(1, 2) for part in "qk"}
+            continue
         batch, tokens, dim = x.shape
         heads = block.attn.num_heads
         qkv = seen[f"{at}.attn.qkv"].reshape(batch, tokens, 3, heads, dim // heads)

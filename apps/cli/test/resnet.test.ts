@@ -107,7 +107,7 @@ test.each<[string, string[], RegExp]>([
   [
     "a block",
     ["inspect", published, photo, "--block", "1"],
-    /--block is for Vision Transformers, and the model is a Re/,
+    /--block is for Vision Transformers whose blocks have one attention, and the model is a Re/,
   ],
   ["a tap", ["inspect", published, photo, "--tap", "blocks.0"], /no intermediate value named "blocks.0"/],
   ["heads", ["predict", "--model", published, photo, "--num-heads", "2"], /a ResNet has no heads to be told/],

@@ -129,7 +129,6 @@ export async function toTimm({
 /** What Vitrine lacks of timm's other models in these modules. */
 const otherParts: readonly (readonly [names: RegExp, reason: string])[] = [
   [/^vit_d(pwee|wee|little)_/, "its attention is differential"],
-  [/_xp_224$|^vit_pwee_|_18x2_/, "its blocks have layers side by side"],
   [/_resnet\d+d_|_mci_/, "its patches come from a network of another kind"],
   [/_sapiens2$/, "its queries share keys, and it norms by the root mean square"],
   [/^resnetv2_/, "it is no ResNet of BiT's"],

@@ -61,8 +61,10 @@ test("fields of a table are those of its configuration", () => {
 test("attention is what a Vision Transformer has", () => {
   expect(attentionOf(hybrid)).toBe(hybrid)
   expect(attentionOf(bit)).toBeNull()
+  expect(attentionOf(vitConfig({ ...vit, blockKind: "joint" }))).not.toBeNull()
+  expect(attentionOf(vitConfig({ ...vit, blockKind: "paired" }))).toBeNull()
   expect(() => attentionConfig(bit, "the figure distance")).toThrow(
-    /^the figure distance is for Vision Transformers, and the model is a ResNet$/,
+    /^the figure distance is for Vision Transformers whose blocks have one attention, and the model is a ResNet$/,
   )
 })
 

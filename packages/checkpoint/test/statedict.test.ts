@@ -3,14 +3,7 @@ import { golden, goldenNames } from "@vitrine/golden"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { architectures } from "../src/families/vit/architectures.ts"
-import {
-  fromTimmConfig,
-  imageModel,
-  type ModelHints,
-  attentionConfig,
-  readStateDict,
-  type WeightTensor,
-} from "../src/index.ts"
+import { fromTimmConfig, imageModel, type ModelHints, readStateDict, type WeightTensor } from "../src/index.ts"
 import { fault } from "./support.ts"
 
 const header = (parameters: readonly { name: string; shape: readonly number[] }[]): { tensors: WeightTensor[] } => ({
@@ -54,7 +47,7 @@ describe("published models are known by their shapes, or ask", () => {
     const parameters = header(imageModel(config).parameters)
     try {
       const found = readStateDict(parameters, "w.safetensors", {}).config
-      const { heads, activation, layerNormEpsilon, poolPrefix } = attentionConfig(config, "this")
+      const { heads, activation, layerNormEpsilon, poolPrefix } = config as ViTConfig
       expect(found).toMatchObject({ heads, activation, layerNormEpsilon, poolPrefix })
     } catch (error) {
       const { message } = error as Error
@@ -68,7 +61,7 @@ describe("published models are known by their shapes, or ask", () => {
 
   test("such as these", async () => {
     const taken = async (name: string): Promise<readonly string[] | undefined> =>
-      read(attentionConfig((await fromTimmConfig({ architecture: name }, name)).config, "this")).notes
+      read((await fromTimmConfig({ architecture: name }, name)).config as ViTConfig).notes
     const rest = "at 224×224, its images for timm's usual ones"
     expect(await taken("vit_base_patch16_384")).toEqual([
       `has no config.json: taken for vit_base_patch16_224 with 12 heads, gelu and ε = 0.000001, ${rest}`,
@@ -126,7 +119,7 @@ describe("names", () => {
 
   test("of DINOv2's own are those of its models", async () => {
     for (const name of ["vit_small_patch14_dinov2", "vit_base_patch14_reg4_dinov2", "vit_giant_patch14_reg4_dinov2"]) {
-      const config = attentionConfig((await fromTimmConfig({ architecture: name, num_classes: 0 }, name)).config, name)
+      const config = (await fromTimmConfig({ architecture: name, num_classes: 0 }, name)).config as ViTConfig
       const { dim, imageSize, heads, gatedMlp, prefixPositions, registers } = config
       const own = vitParameters(config).map(({ name, shape }) => {
         const renamed = name.replace(/^reg_token$/, "register_tokens")

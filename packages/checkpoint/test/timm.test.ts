@@ -21,7 +21,6 @@ import { evaArchitectures } from "../src/families/vit/eva-architectures.ts"
 import { timm as format } from "../src/families/vit/timm.ts"
 import {
   imageModel,
-  attentionConfig,
   beyondTimm,
   fromTimmConfig,
   type Preprocessing,
@@ -90,7 +89,7 @@ describe("the models that timm builds", () => {
       const lines = imageModel(config).parameters.map((each) => `${each.name} ${each.shape.join("x")}`)
       expect(createHash("sha256").update(lines.sort().join("\n")).digest("hex")).toBe(parameters)
       // What a name alone says is said in other words, if need be.
-      const again = await toTimmConfig(config, { preprocessing: preprocessing(attentionConfig(config, "this")) })
+      const again = await toTimmConfig(config, { preprocessing: preprocessing(config as ViTConfig) })
       expect((await fromTimmConfig({ ...again, vitrine: undefined }, "c.json")).config).toEqual(config)
       expect(await beyondTimm(config)).toEqual([])
     },
@@ -218,6 +217,13 @@ describe("toTimmConfig", () => {
     [{ layerNormEpsilon: 1e-5, gatedMlp: true }, ["layer norms with ε = 0.00001 beside gated MLPs"]],
     [{ norm: "rms", postNorm: true }, ["RMS norms with ε = 0.000001 beside norms behind the layers"]],
     [{ layerNormEpsilon: 1e-12 }, ["layer norms with ε = 1e-12"]],
+    [{ blockKind: "paired", layerScale: null }, []],
+    [{ blockKind: "joint", layerScale: 0 }, []],
+    [
+      { blockKind: "joint", layerScale: null },
+      ["layer norms with ε = 0.000001 beside joint layers beside no LayerScale"],
+    ],
+    [{ blockKind: "joint", layerScale: null, norm: "rms" }, []],
     [vitVariant("R+Ti/16"), []],
     [vitVariant("R26+S/32", { layerNormEpsilon: 1e-5 }), ["layer norms with ε = 0.00001"]],
     [

@@ -64,6 +64,7 @@ export { type Dim, dimAt, fixed, type Shape } from "./tensor/shape.ts"
 export type { DType, Tensor, TensorType } from "./tensor/tensor.ts"
 export {
   axialPositions,
+  blockKinds,
   pools,
   positionKinds,
   type RotaryPositions,

@@ -126,6 +126,15 @@ export const configs: Readonly<Record<string, ViTConfig>> = {
     mlpNorm: true,
     qkNorm: true,
   }),
+  "layers side by side in pairs": vitConfig({ ...small, blockKind: "paired", layerScale: 0.5 }),
+  "attention and MLP of one projection": vitConfig({
+    ...small,
+    blockKind: "joint",
+    norm: "rms",
+    qkNorm: true,
+    qkvBias: false,
+    layerScale: 0.5,
+  }),
   "learned rotary positions": vitConfig({ ...small, imageSize: [8, 12], positions: mixed }),
   "one patch, one head, no positions, no head": vitConfig({
     ...small,

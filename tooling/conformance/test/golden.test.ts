@@ -17,6 +17,7 @@ function tapName(name: string): string {
       mlp: "mlp.output",
       mlp_hidden: "mlp.hidden",
       attn: "attn.weights",
+      in_norm: "in_norm",
       norm1: "norm1",
       norm2: "norm2",
     }

@@ -29,7 +29,7 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   hints(config: C): Readonly<Partial<Record<keyof ModelHints, unknown>>>
   /** The name of the layer that reads the image. */
   firstConvolution(config: C): string
-  /** The configuration of a model whose blocks attend from every token to every token, or null for another model. */
+  /** The configuration of a model whose blocks have one attention from every token to every token, or null for another. */
   attention(config: C): ViTConfig | null
   /** Whether most of the weights are in linear layers, for which int8 is meant. */
   readonly int8: boolean

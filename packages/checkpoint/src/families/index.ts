@@ -59,7 +59,7 @@ export function imageModel(config: ModelConfig): ImageModel {
   return familyOf(config).model(config)
 }
 
-/** The configuration of a model whose blocks attend from every token to every token, or null for another model. */
+/** The configuration of a model whose blocks have one attention from every token to every token, or null for another. */
 export function attentionOf(config: ModelConfig): ViTConfig | null {
   return familyOf(config).attention(config)
 }
@@ -72,7 +72,11 @@ export function attentionOf(config: ModelConfig): ViTConfig | null {
 export function attentionConfig(config: ModelConfig, what: string): ViTConfig {
   const attentive = attentionOf(config)
   if (attentive !== null) return attentive
-  throw new VitrineError("config", `${what} is for Vision Transformers, and the model is a ${familyOf(config).label}`)
+  const { label } = familyOf(config)
+  throw new VitrineError(
+    "config",
+    `${what} is for Vision Transformers whose blocks have one attention, and the model is a ${label}`,
+  )
 }
 
 /**

@@ -16,7 +16,7 @@ from timm.layers import GluMlp, HybridEmbed, LayerNorm, Mlp, RmsNorm, SwiGLU
 from timm.models._hub import save_for_hf
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.resnetv2 import ResNetV2
-from timm.models.vision_transformer import Attention, Block, ResPostBlock, VisionTransformer
+from timm.models.vision_transformer import Attention, Block, ParallelScalingBlock, ParallelThingsBlock, ResPostBlock, VisionTransformer
 
 sys.path.insert(0, str(Path(__file__).parents[4] / "tooling" / "golden"))
 from common import ACTIVATIONS, vitrine_config
@@ -28,7 +28,7 @@ files = Path(__file__).parent / "files"
 def beyond(model):
     """Why a model is not a plain Vision Transformer as Vitrine builds them; None if it is one."""
     block = model.blocks[0]
-    parts = [(model, (VisionTransformer, VisionTransformerDistilled)), (block, (Block, ResPostBlock))]
+    parts = [(model, (VisionTransformer, VisionTransformerDistilled)), (block, (Block, ParallelScalingBlock, ParallelThingsBlock, ResPostBlock))]
     if type(block) in (Block, ResPostBlock):
         parts += [(block.attn, Attention), (block.mlp, (Mlp, GluMlp, SwiGLU)), (block.norm1, (LayerNorm, RmsNorm))]
         embed = model.patch_embed
@@ -40,18 +40,31 @@ def beyond(model):
             return type(part).__name__
     if model.global_pool not in ("token", "avg", "map"):
         return f"global_pool {model.global_pool}"
-    return None if type(block.mlp.act).__name__ in ACTIVATIONS else type(block.mlp.act).__name__
+    activation = type(parts_of(block)["activation"]).__name__
+    return None if activation in ACTIVATIONS else activation
+
+
+def parts_of(block):
+    """The activation, the dropouts and the drop path of a block of any kind."""
+    if isinstance(block, ParallelScalingBlock):
+        return {"activation": block.mlp_act, "dropout": block.mlp_drop, "attention": block.attn_drop, "path": block.drop_path}
+    attn, mlp, path = (
+        (block.attns[0].attn, block.ffns[0].mlp, block.attns[0].drop_path)
+        if isinstance(block, ParallelThingsBlock)
+        else (block.attn, block.mlp, block.drop_path1)
+    )
+    return {"activation": mlp.act, "dropout": mlp.drop1, "attention": attn.attn_drop, "path": path}
 
 
 def structure(model):
     """The fields of a ViTConfig, read off the built model; None if it is not a plain Vision Transformer."""
     if beyond(model):
         return None
-    block = model.blocks[0]
+    first, last = parts_of(model.blocks[0]), parts_of(model.blocks[-1])
     return vitrine_config(model) | {
-        "dropout": block.mlp.drop1.p,
-        "attentionDropout": block.attn.attn_drop.p,
-        "stochasticDepth": round(getattr(model.blocks[-1].drop_path1, "drop_prob", 0.0), 6),
+        "dropout": first["dropout"].p,
+        "attentionDropout": first["attention"].p,
+        "stochasticDepth": round(getattr(last["path"], "drop_prob", 0.0), 6),
     }
 
 
@@ -107,6 +120,9 @@ def main():
     built = [("vit_tiny_patch16_384", model_args) for model_args in changes]
     built += [
         ("vit_tiny_r_s16_p8_224", {"img_size": 61, "patch_size": 2, "embed_dim": 48, "depth": 3, "in_chans": 1, "act_layer": "relu"}),
+        ("vit_small_patch16_18x2_224", {"img_size": 32, "depth": 2, "qkv_bias": False, "init_values": 0, "scale_attn_norm": True, "drop_path_rate": 0.2}),
+        ("vit_base_patch16_xp_224", {"img_size": 32, "depth": 2, "qk_norm": False, "qkv_bias": True, "init_values": 0.1, "proj_drop_rate": 0.1}),
+        ("vit_pwee_patch16_reg1_gap_256", {"img_size": 32, "depth": 2, "proj_bias": False, "init_values": 0, "attn_drop_rate": 0.2, "drop_path_rate": 0.1}),
         ("vit_small_r26_s32_224", {"img_size": [96, 64], "class_token": False, "global_pool": "avg", "reg_tokens": 2, "depth": 2}),
     ]
     for architecture, model_args in built:

@@ -46,20 +46,30 @@ export interface AttentionOptions {
 
 /** Multi-head self-attention (appendix A of the ViT paper): x `[batch, tokens, dim]` → the same shape. */
 export function selfAttention(scope: Scope, x: Tensor, options: AttentionOptions): Tensor {
-  const { heads, weightDropout, projBias = true, norm = "layer", qkNormEpsilon, normEpsilon, turn } = options
-  const dim = fixed(x.shape, 2)
+  const attended = attendTokens(scope, queriesKeysValues(scope, x, options), options)
+  return scope.tap("proj", linear(scope.at("proj"), attended, fixed(x.shape, 2), { bias: options.projBias ?? true }))
+}
+
+/**
+ * Self-attention between its projections: queries, keys and values `[batch, tokens, dim]` → the same shape.
+ * @param normScope the scope of the norms of queries and keys
+ */
+export function attendTokens(
+  scope: Scope,
+  [q, k, v]: readonly [q: Tensor, k: Tensor, v: Tensor],
+  { heads, weightDropout, norm = "layer", qkNormEpsilon, normEpsilon, turn }: AttentionOptions,
+  normScope: Scope = scope,
+): Tensor {
   const prepared = (name: string, t: Tensor): Tensor => {
-    const normed = qkNormEpsilon === undefined ? t : norms[norm](scope.at(`${name}_norm`), t, qkNormEpsilon)
+    const normed = qkNormEpsilon === undefined ? t : norms[norm](normScope.at(`${name}_norm`), t, qkNormEpsilon)
     return turn === undefined ? normed : rotate(normed, turn)
   }
-  const [q, k, v] = queriesKeysValues(scope, x, options) // each [batch, tokens, dim]
   const query = scope.tap("q", prepared("q", perHead(q, heads))) // [batch, heads, tokens, headDim]
   const key = scope.tap("k", prepared("k", perHead(k, heads)))
   const value = scope.tap("v", perHead(v, heads))
   const context = scope.tap("context", attend(scope, query, key, value, weightDropout))
   const joined = joinHeads(context)
-  const normed = normEpsilon === undefined ? joined : norms[norm](scope.at("norm"), joined, normEpsilon)
-  return scope.tap("proj", linear(scope.at("proj"), normed, dim, { bias: projBias }))
+  return normEpsilon === undefined ? joined : norms[norm](scope.at("norm"), joined, normEpsilon)
 }
 
 /** The projections of x `[batch, tokens, dim]`, each of the same shape. */

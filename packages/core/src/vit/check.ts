@@ -5,6 +5,7 @@ import { rowNames } from "../tables.ts"
 import { norms } from "../nn/layers.ts"
 import { channelPairs } from "../nn/rotary.ts"
 import {
+  blockKinds,
   pools,
   positionKinds,
   rotaryAxes,
@@ -90,6 +91,7 @@ export function checkConfig(config: ViTConfig): void {
     if (config.dim % mapPool.heads !== 0)
       fail(`mapPool.heads must divide dim, but ${mapPool.heads} heads do not divide a width of ${config.dim}`)
   }
+  checkBlocks(config)
   oneOf("norm", config.norm, rowNames(norms))
   oneOf("activation", config.activation, activationNames)
   oneOf("family", config.family, ["vit"])
@@ -115,4 +117,24 @@ export function checkConfig(config: ViTConfig): void {
   const { layerNormEpsilon: epsilon } = config
   if (!(typeof epsilon === "number" && epsilon > 0 && epsilon < 1))
     fail(`layerNormEpsilon must be in (0, 1), got ${showValue(epsilon)}`)
+}
+
+/** @throws VitrineError (config) if no block of this kind has these layers */
+function checkBlocks(config: ViTConfig): void {
+  const { blockKind, positions, gatedMlp, keyBias } = config
+  if (!blockKinds.includes(blockKind))
+    throw new VitrineError("config", `blockKind must be one of ${blockKinds.join(", ")}, got ${showValue(blockKind)}`)
+  if (blockKind === "sequential") return
+  const joint = blockKind === "joint"
+  const faults = {
+    "rotary positions": typeof positions === "object",
+    postNorm: config.postNorm,
+    gatedMlp: joint && gatedMlp,
+    splitQkv: joint && config.splitQkv,
+    "keyBias false": joint && !keyBias,
+    attentionNorm: joint && config.attentionNorm,
+    mlpNorm: joint && config.mlpNorm,
+  }
+  for (const [feature, isPresent] of Object.entries(faults))
+    if (isPresent) throw new VitrineError("config", `blockKind "${blockKind}" has no ${feature}`)
 }

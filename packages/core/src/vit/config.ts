@@ -15,6 +15,16 @@ export const pools = ["token", "average", "map", "token+average"] as const
 /** Position embeddings without options: a learned table, big_vision's fixed 2-D sine-cosine table, or none. */
 export const positionKinds = ["learned", "sincos2d", "none"] as const
 
+/**
+ * The layers of a block:
+ * - `sequential`: an attention, then an MLP, as in the paper;
+ * - `paired`: two attentions side by side, then two MLPs side by side ("Three things everyone should know about Vision
+ *   Transformers", Touvron et al., 2022);
+ * - `joint`: an attention and an MLP side by side, with one norm and one projection of their input ("Scaling Vision
+ *   Transformers to 22 Billion Parameters", Dehghani et al., 2023).
+ */
+export const blockKinds = ["sequential", "paired", "joint"] as const
+
 /** The order of a patch's coordinates: row and column (`ij`), or column and row (`xy`). */
 export const rotaryAxes = ["ij", "xy"] as const
 
@@ -103,6 +113,7 @@ export interface ViTConfig {
   readonly channels: number
   /** The width D of the tokens. */
   readonly dim: number
+  readonly blockKind: (typeof blockKinds)[number]
   /** The number L of blocks. */
   readonly depth: number
   /** The number of heads of the self-attention. It divides `dim`. */

@@ -1,17 +1,17 @@
 // Letters of the paper: H, W and C are the height, width and channels of an image, P is the size of a patch, N the
 // number of patches, D the width of the tokens, L the number of blocks. Parameters have timm's names, so its weights
 // load without a mapping.
-import { latentAttention, selfAttention } from "../nn/attention.ts"
-import { activate, preLogitsActivations } from "../nn/activations.ts"
-import type { Turn } from "../nn/rotary.ts"
-import { linear, norms } from "../nn/layers.ts"
+import { latentAttention } from "../nn/attention.ts"
+import { preLogitsActivations } from "../nn/activations.ts"
+import { linear } from "../nn/layers.ts"
 import type { Scope } from "../nn/scope.ts"
 import { linear as project, softmax } from "../tensor/fused.ts"
-import { add, broadcastTo, concat, mean, mul, reshape, slice, split, transpose } from "../tensor/ops.ts"
+import { add, broadcastTo, concat, mean, mul, reshape, slice, transpose } from "../tensor/ops.ts"
 import { dimAt, fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
+import { block, mlp, normed } from "./block.ts"
 import type { ViTConfig } from "./config.ts"
-import { cutChannels, patchGrid, positionTable, prefixTokens, rotaryPositions } from "./geometry.ts"
+import { cutChannels, patchGrid, positionTable, prefixTokens } from "./geometry.ts"
 import { rotaryTurns } from "./rotary.ts"
 import { stemFeatures } from "./stem.ts"
 
@@ -24,10 +24,6 @@ export function vit(scope: Scope, images: Tensor, config: ViTConfig): Tensor {
   if (scope.taps("probabilities")) scope.tap("probabilities", softmax(logits))
   return logits
 }
-
-/** The norm of tokens with the names of `scope`. */
-const normed = (scope: Scope, x: Tensor, { norm, layerNormEpsilon }: ViTConfig): Tensor =>
-  norms[norm](scope, x, layerNormEpsilon)
 
 const halfway = (a: Tensor, b: Tensor): Tensor => mul(add(a, b), 0.5)
 
@@ -62,7 +58,7 @@ export function vitEncoder(scope: Scope, patches: Tensor, config: ViTConfig): Te
   const turns = rotaryTurns(scope, config)
   for (let i = 0; i < config.depth; i++) {
     const name = `blocks.${i}`
-    x = scope.tap(name, block(scope.at(name), scope.checkpoint(x), config, dropPathRate(config, i), turns?.(i))) // eq. 2, 3
+    x = scope.tap(name, block(scope.at(name), scope.checkpoint(x), config, i, turns?.(i))) // eq. 2, 3
   }
   return x
 }
@@ -114,56 +110,6 @@ function addPositions(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   if (table === null) return x
   const role = table === "learned" ? "positions" : "fixedPositions"
   return add(x, scope.tap("positions", scope.param("pos_embed", [1, fixed(x.shape, 1), config.dim], role)))
-}
-
-/** One block: `[batch, tokens, D]` → the same shape. */
-function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number, turn: Turn | undefined): Tensor {
-  const { heads, dropout, attentionDropout, layerNormEpsilon, norm, qkvBias, keyBias, splitQkv, projBias } = config
-  const attention = {
-    heads,
-    weightDropout: attentionDropout,
-    qkvBias,
-    keyBias,
-    splitQkv,
-    projBias,
-    norm,
-    qkNormEpsilon: config.qkNorm ? layerNormEpsilon : undefined,
-    normEpsilon: config.attentionNorm ? layerNormEpsilon : undefined,
-    turn,
-  }
-  /** A branch: a layer and its norm, which stands before or behind it. */
-  const branch = (name: "attn" | "mlp", index: 1 | 2, t: Tensor, layer: (u: Tensor) => Tensor): Tensor => {
-    const norm = (u: Tensor): Tensor => scope.tap(`norm${index}`, normed(scope.at(`norm${index}`), u, config))
-    const dropped = (u: Tensor): Tensor => scope.dropout(`${name}.drop`, layer(u), dropout)
-    const scaled = layerScale(scope, index, config.postNorm ? norm(dropped(t)) : dropped(norm(t)), config)
-    return scope.dropout(`${name}.drop_path`, scaled, dropPath, [dimAt(x.shape, 0), 1, 1])
-  }
-  const attend = (t: Tensor): Tensor => selfAttention(scope.at("attn"), t, attention)
-  const y = scope.tap("residual1", add(x, branch("attn", 1, x, attend))) // eq. 2
-  const forward = (t: Tensor): Tensor => mlp(scope.at("mlp"), t, config)
-  return scope.tap("residual2", add(y, branch("mlp", 2, y, forward))) // eq. 3
-}
-
-/** Scales each channel by a learned factor (LayerScale). timm's rotary models have another name for the factors. */
-function layerScale(scope: Scope, index: 1 | 2, x: Tensor, config: ViTConfig): Tensor {
-  const name = rotaryPositions(config) === null ? `ls${index}.gamma` : `gamma_${index}`
-  return config.layerScale === null ? x : mul(x, scope.param(name, [config.dim], "layerScale"))
-}
-
-/** Two linear layers with an activation between them: `[…, D]` → the same shape. */
-function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  const { activation, dropout, gatedMlp, mlpDim, mlpNorm, projBias: bias } = config
-  const inner = (name: string, width: number): Tensor => scope.tap(name, linear(scope.at(name), x, width, { bias }))
-  const [gate, value] = config.splitGate
-    ? [inner("fc1_g", mlpDim), inner("fc1_x", mlpDim)]
-    : gatedMlp
-      ? split(inner("fc1", 2 * mlpDim), -1, 2)
-      : [inner("fc1", mlpDim)]
-  const active = activate(gate, activation)
-  const hidden = scope.tap("hidden", value === undefined ? active : mul(active, value)) // […, mlpDim]
-  const dropped = scope.dropout("drop1", hidden, dropout)
-  const inside = mlpNorm ? normed(scope.at("norm"), dropped, config) : dropped
-  return scope.tap("output", linear(scope.at("fc2"), inside, config.dim, { bias }))
 }
 
 /**
@@ -222,9 +168,4 @@ function preLogits(scope: Scope, x: Tensor, { preLogits }: ViTConfig): Tensor {
   if (preLogits === null) return x
   const hidden = linear(scope.at("fc"), x, preLogits.dim)
   return scope.tap("output", preLogitsActivations[preLogits.activation](hidden))
-}
-
-/** Stochastic depth (Huang et al., 2016). The rate grows linearly from 0 at the first block. */
-function dropPathRate({ depth, stochasticDepth }: ViTConfig, index: number): number {
-  return depth === 1 ? 0 : (stochasticDepth * index) / (depth - 1)
 }

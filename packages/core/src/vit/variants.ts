@@ -21,6 +21,7 @@ const defaults: ViTConfig = {
   stem: null,
   channels: 3,
   ...sizes.B,
+  blockKind: "sequential",
   gatedMlp: false,
   classes: 1000,
   classToken: true,

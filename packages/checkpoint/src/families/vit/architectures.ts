@@ -30,6 +30,9 @@ export interface TimmArgs {
   readonly patch_norm?: true
   /** Whether `block_fn` is `ResPostBlock`. */
   readonly post_norm?: true
+  /** `ParallelThingsBlock` (paired) or `ParallelScalingBlock` (joint) as `block_fn`; sequential by default. */
+  readonly block_kind?: "paired" | "joint"
+  readonly qk_norm?: true
   /** ε of the LayerNorm; 1e-6 by default. In timm the argument is a function. */
   readonly norm_epsilon?: number
   /** Whether the class is `VisionTransformerDistilled`. */
@@ -92,6 +95,15 @@ const so150m2Reg = {
   init_values: 1e-5,
 } as const
 const distilled = { distilled: true } as const
+const paired = { ...dino, depth: 18, block_kind: "paired" } as const
+const xp = {
+  pre_norm: true,
+  no_embed_class: true,
+  norm_layer: "rmsnorm",
+  qkv_bias: false,
+  qk_norm: true,
+  block_kind: "joint",
+} as const
 const beit3 = { global_pool: "avg", scale_attn_norm: true, scale_mlp_norm: true, norm_epsilon: 1e-5 } as const
 const aimv2 = {
   ...gap,
@@ -227,6 +239,12 @@ const sizesAndNames: readonly (readonly [Size, names: string])[] = [
   [{ ...large, ...beit3 }, "beit3_large_patch16_224"],
   [{ ...giant, ...beit3 }, "beit3_giant_patch14_224 beit3_giant_patch14_336"],
   [{ ...base, class_token: false, global_pool: "avg", qkv_bias: false, post_norm: true }, "vit_base_patch16_rpn_224"],
+  [{ ...small, ...paired }, "vit_small_patch16_18x2_224"],
+  [{ ...base, ...paired }, "vit_base_patch16_18x2_224"],
+  [{ ...base, ...xp }, "vit_base_patch16_xp_224"],
+  [{ ...large, ...xp }, "vit_large_patch14_xp_224"],
+  [{ ...huge, ...xp }, "vit_huge_patch14_xp_224"],
+  [{ ...wee, depth: 16, ...reg(1), block_kind: "joint" }, "vit_pwee_patch16_reg1_gap_256"],
 
   [
     { ...size(96, 9, 3, 3), class_token: false, reg_tokens: 1, global_pool: "avg", norm_layer: "rmsnorm", ...dino },

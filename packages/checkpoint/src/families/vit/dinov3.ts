@@ -152,6 +152,7 @@ export function beyondDinov3(config: ViTConfig): string[] {
     "a ResNet before the patches": config.stem !== null,
     "norms by the root mean square": config.norm === "rms",
     "norms behind the layers": config.postNorm,
+    "layers side by side": config.blockKind !== "sequential",
     "a norm of the patches": config.patchNorm,
     "a norm before the blocks": config.embeddingNorm,
     "normed queries and keys": config.qkNorm,

@@ -310,6 +310,7 @@ export function beyondEva(config: ViTConfig): string[] {
     "a stem": stem !== null,
     "norms by the root mean square": config.norm === "rms",
     "a norm of the patches": config.patchNorm,
+    "layers side by side": config.blockKind !== "sequential",
     "norms behind the layers beside LayerScale": config.postNorm && config.layerScale !== null,
     "a distillation token": config.distillationToken,
     [`a hidden layer of ${preLogits?.dim} before the logits`]: preLogits !== null,

@@ -52,7 +52,7 @@ export const vit: Family<ViTConfig> = {
     groups: stem?.groups,
   }),
   firstConvolution,
-  attention: (config) => config,
+  attention: (config) => (config.blockKind === "paired" ? null : config),
   int8: true,
   recipes: {
     initSchemes,

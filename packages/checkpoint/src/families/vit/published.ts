@@ -10,6 +10,7 @@ import { timm } from "./timm.ts"
 export interface Structure
   extends Pick<
     ViTConfig,
+    | "blockKind"
     | "gatedMlp"
     | "classToken"
     | "distillationToken"
@@ -41,10 +42,11 @@ type StructureFields = Omit<Structure, "stem" | "registers" | "layerScale"> &
   Pick<ViTConfig, "stem" | "registers" | "layerScale">
 
 export function structureOf(config: StructureFields): Structure {
-  const { gatedMlp, classToken, distillationToken, pool, finalNorm, normAfterPool } = config
+  const { blockKind, gatedMlp, classToken, distillationToken, pool, finalNorm, normAfterPool } = config
   const { positions, embeddingNorm, qkvBias, projBias, qkNorm, stem, registers, layerScale } = config
   const { norm, patchNorm, postNorm, attentionNorm, mlpNorm, splitGate } = config
   return {
+    blockKind,
     gatedMlp,
     classToken,
     distillationToken,
@@ -136,6 +138,7 @@ const otherKinds: readonly OtherKind[] = [
 
 /** The kind of models, other than plain Vision Transformers, whose tensors have the same names; or undefined. */
 export function otherKind(structure: Structure): Omit<OtherKind, "structure"> | undefined {
+  if (structure.blockKind !== "sequential") return undefined
   const values = new Map<string, unknown>(Object.entries(structure))
   return otherKinds.find((kind) =>
     Object.entries(kind.structure).every(([field, value]) => values.get(field) === value),

@@ -1,5 +1,6 @@
 import {
   activationNames,
+  blockKinds,
   channelPairs,
   norms,
   pools,
@@ -56,6 +57,7 @@ const entries = {
   depth: field(integer(vitRanges.depth)),
   heads: field(integer(vitRanges.heads)),
   mlpDim: field(integer(vitRanges.mlpDim)),
+  blockKind: field(oneOf(blockKinds)),
   gatedMlp: field(flag),
   classes: field(integer(vitRanges.classes)),
   classToken: field(flag),

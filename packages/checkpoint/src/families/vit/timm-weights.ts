@@ -1,5 +1,6 @@
 /** Weights with timm's names without a `config.json`. The model follows from names and shapes. */
 import {
+  blockKinds,
   firstConvolution,
   type Parameter,
   prefixTokens,
@@ -22,6 +23,39 @@ import { isEvaWeights, readEvaWeights } from "./eva-weights.ts"
 import { otherKind, publishedModel, sameNames, sameSizes, type Structure, structureOf } from "./published.ts"
 
 const marker = "patch_embed.proj.weight"
+
+/** The names of a block's layers, by the kind of block. */
+const layerNames = {
+  sequential: {
+    norm: "norm1",
+    qkv: "attn.qkv",
+    queryNorm: "attn.q_norm",
+    mlp: "mlp.fc1",
+    out: "mlp.fc2",
+    factors: "ls1.gamma",
+  },
+  paired: {
+    norm: "attns.0.norm",
+    qkv: "attns.0.attn.qkv",
+    queryNorm: "attns.0.attn.q_norm",
+    mlp: "ffns.0.mlp.fc1",
+    out: "ffns.0.mlp.fc2",
+    factors: "attns.0.ls.gamma",
+  },
+  joint: {
+    norm: "in_norm",
+    qkv: "in_proj",
+    queryNorm: "q_norm",
+    mlp: "in_proj",
+    out: "mlp_out_proj",
+    factors: "ls.gamma",
+  },
+} as const satisfies Record<ViTConfig["blockKind"], object>
+
+function blockKindOf(has: (name: string) => boolean): ViTConfig["blockKind"] {
+  const kind = blockKinds.find((each) => has(`blocks.0.${layerNames[each].norm}.weight`))
+  return kind ?? "sequential"
+}
 
 /** Alternatives to timm's names: those of DeiT III's LayerScale factors, and of DINOv2's registers and gated MLP. */
 const aliases: readonly ((name: string) => string)[] = [
@@ -144,11 +178,13 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
   const dim = size(marker, 4, 0)
   const patchSize = [size(marker, 4, 2), size(marker, 4, 3)] as const
   const stem = stemOf(find, hints.groups, file)
+  const blockKind = blockKindOf(has)
+  const layers = layerNames[blockKind]
   let depth = 0
-  while (has(`blocks.${depth}.norm1.weight`)) depth++
-  const mlpDim = size("blocks.0.mlp.fc2.weight", 2, 1)
+  while (has(`blocks.${depth}.${layers.norm}.weight`)) depth++
+  const mlpDim = size(`blocks.0.${layers.out}.weight`, 2, 1)
   const splitGate = has("blocks.0.mlp.fc1_g.weight")
-  const gatedMlp = splitGate || size("blocks.0.mlp.fc1.weight", 2, 0) === 2 * mlpDim
+  const gatedMlp = splitGate || (blockKind !== "joint" && size(`blocks.0.${layers.mlp}.weight`, 2, 0) === 2 * mlpDim)
   const classToken = has("cls_token")
   const normAfterPool = has("fc_norm.weight")
   const wideHead = has("head.weight") && size("head.weight", 2, 1) === 2 * dim
@@ -164,14 +200,15 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
   const structure = {
     ...sizes,
     channels: size(stem === null ? marker : `${firstConvolution({ stem })}.weight`, 4, 1),
+    blockKind,
     gatedMlp,
     splitGate,
-    norm: has("blocks.0.norm1.bias") ? "layer" : "rms",
+    norm: has(`blocks.0.${layers.norm}.bias`) ? "layer" : "rms",
     patchNorm: has("patch_embed.norm.weight"),
     // No name tells where the norms of a block stand.
     postNorm: base?.postNorm ?? false,
-    attentionNorm: has("blocks.0.attn.norm.weight"),
-    mlpNorm: has("blocks.0.mlp.norm.weight"),
+    attentionNorm: has("blocks.0.attn.norm.weight") || has("blocks.0.attns.0.attn.norm.weight"),
+    mlpNorm: has("blocks.0.mlp.norm.weight") || has("blocks.0.ffns.0.mlp.norm.weight"),
     classToken,
     distillationToken: has("dist_token"),
     pool,
@@ -179,10 +216,10 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
     normAfterPool,
     positions: has("pos_embed") ? "learned" : "none",
     embeddingNorm: has("norm_pre.weight"),
-    qkvBias: has("blocks.0.attn.qkv.bias"),
-    projBias: has("blocks.0.attn.proj.bias"),
-    qkNorm: has("blocks.0.attn.q_norm.weight"),
-    layerScale: has("blocks.0.ls1.gamma") ? 1e-5 : null,
+    qkvBias: has(`blocks.0.${layers.qkv}.bias`),
+    projBias: has(`blocks.0.${layers.out}.bias`),
+    qkNorm: has(`blocks.0.${layers.queryNorm}.weight`),
+    layerScale: has(`blocks.0.${layers.factors}`) ? 1e-5 : null,
   } as const
   const told = (prefixPositions: boolean): Structure => structureOf({ ...structure, pool: toldPool, prefixPositions })
   const stride = stem === null ? 1 : stemStride(stem)
@@ -216,7 +253,7 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
   else checkStructure(told(prefixPositions), factors, base, architecture, file)
   const models = base !== undefined ? new Map([[architecture ?? "", base]]) : exact.size > 0 ? exact : like
   const sized = sameSizes(models, sizes)
-  const perHead = structure.qkNorm ? size("blocks.0.attn.q_norm.weight", 1, 0) : undefined
+  const perHead = structure.qkNorm ? size(`blocks.0.${layers.queryNorm}.weight`, 1, 0) : undefined
   const heads = hints.heads ?? (perHead === undefined ? commonValue("heads", sized) : dim / perHead)
   if (heads === undefined)
     throw configError(

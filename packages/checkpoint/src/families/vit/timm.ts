@@ -105,8 +105,10 @@ function optional(config: ViTConfig): readonly (readonly [key: string, value: un
     ["qkv_bias", config.qkvBias, true],
     ["proj_bias", config.projBias, true],
     ["qk_norm", config.qkNorm, false],
-    // In timm 0 means no LayerScale. The starting values of trained factors do not matter.
-    ["init_values", config.layerScale === null ? 0 : config.layerScale || 1e-5, 0],
+    config.blockKind === "joint"
+      ? ["init_values", config.layerScale ?? undefined, undefined]
+      : // In timm 0 means no LayerScale. The starting values of trained factors do not matter.
+        ["init_values", config.layerScale === null ? 0 : config.layerScale || 1e-5, 0],
     ["pool_include_prefix", config.poolPrefix, false],
     ["final_norm", config.finalNorm, true],
   ]
@@ -130,6 +132,7 @@ function beyond(config: ViTConfig): string[] {
     features.push("a distillation token beside registers, or without a position")
   if (stem !== null && (config.norm === "rms" || config.postNorm || config.patchNorm))
     features.push("other norms behind a stem")
+  if (stem !== null && config.blockKind !== "sequential") features.push(`${config.blockKind} layers behind a stem`)
   if (stem !== null && epsilon !== 1e-6) features.push(`layer norms with ε = ${epsilon}`)
   const isNamed = stem !== null || all.some(([, args]) => hasKind(args, config))
   if (features.length === 0 && !isNamed) features.push(kindOf(config))
@@ -138,12 +141,25 @@ function beyond(config: ViTConfig): string[] {
 
 /** Whether a model has the properties that only an architecture's name gives, in models without a stem. */
 function hasKind(
-  { distilled, mlp_layer, norm_epsilon = 1e-6, norm_layer, patch_norm, post_norm, stem_depths }: TimmArgs,
+  {
+    block_kind,
+    distilled,
+    init_values,
+    mlp_layer,
+    norm_epsilon = 1e-6,
+    norm_layer,
+    patch_norm,
+    post_norm,
+    stem_depths,
+  }: TimmArgs,
   config: ViTConfig,
 ): boolean {
   const gates = config.splitGate ? "split swiglu" : config.gatedMlp ? "swiglu" : undefined
   return (
     stem_depths === undefined &&
+    (block_kind ?? "sequential") === config.blockKind &&
+    // No argument takes factors away from joint layers.
+    !(block_kind === "joint" && init_values !== undefined && config.layerScale === null) &&
     (distilled ?? false) === config.distillationToken &&
     mlp_layer === gates &&
     norm_epsilon === config.layerNormEpsilon &&
@@ -153,11 +169,13 @@ function hasKind(
   )
 }
 
-const kindOf = ({ gatedMlp, layerNormEpsilon, norm, patchNorm, postNorm }: ViTConfig): string =>
+const kindOf = ({ blockKind, gatedMlp, layerNormEpsilon, layerScale, norm, patchNorm, postNorm }: ViTConfig): string =>
   [
     `${norm === "rms" ? "RMS norms" : "layer norms"} with ε = ${layerNormEpsilon}`,
     ...(patchNorm ? ["normed patches"] : []),
     ...(postNorm ? ["norms behind the layers"] : []),
+    ...(blockKind === "sequential" ? [] : [`${blockKind} layers`]),
+    ...(blockKind === "joint" && layerScale === null ? ["no LayerScale"] : []),
     ...(gatedMlp ? ["gated MLPs"] : []),
   ].join(" beside ")
 
@@ -292,12 +310,15 @@ function readPlain(
   const finalNorm = args.final_norm ?? row.final_norm ?? true
   const side = row.img_size ?? 224
   const postNorm = row.post_norm ?? false
+  const blockKind = row.block_kind ?? "sequential"
+  const factors = args.init_values ?? row.init_values
   const fields = {
     imageSize: args.img_size ?? sidesOf(fixed && row.img_size === undefined ? inputSize : []) ?? [side, side],
     patchSize: args.patch_size ?? [row.patch_size, row.patch_size],
     stem: row.stem_depths === undefined ? null : { ...stemSize, depths: row.stem_depths },
     channels: args.in_chans ?? channels,
     dim,
+    blockKind,
     depth: args.depth ?? row.depth,
     heads: args.num_heads ?? row.num_heads,
     mlpDim: packed ? hidden / 2 : hidden,
@@ -321,9 +342,9 @@ function readPlain(
     embeddingNorm: args.pre_norm ?? row.pre_norm ?? false,
     qkvBias: args.qkv_bias ?? row.qkv_bias ?? true,
     projBias: args.proj_bias ?? row.proj_bias ?? true,
-    qkNorm: args.qk_norm ?? false,
-    // Behind the layers, timm's argument is where the norms' factors start.
-    layerScale: postNorm ? null : (args.init_values ?? row.init_values ?? 0) || null,
+    qkNorm: args.qk_norm ?? row.qk_norm ?? false,
+    // Behind the layers, timm's argument is where the norms' factors start. Only joint layers have factors that start at 0.
+    layerScale: postNorm ? null : blockKind === "joint" ? (factors ?? null) : factors || null,
     activation: args.act_layer ?? row.act_layer ?? "gelu",
     preLogits: null,
     dropout: args.proj_drop_rate ?? 0,

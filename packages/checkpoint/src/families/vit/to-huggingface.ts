@@ -88,6 +88,7 @@ export function beyond(config: ViTConfig): string[] {
     "norms inside of its layers": config.attentionNorm || config.mlpNorm,
     "norms by the root mean square": config.norm === "rms",
     "norms behind the layers": config.postNorm,
+    "layers side by side": config.blockKind !== "sequential",
     "a norm of the patches": config.patchNorm,
     "a norm before the blocks": config.embeddingNorm,
     "normed queries and keys": config.qkNorm,

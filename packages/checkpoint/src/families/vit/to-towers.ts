@@ -43,6 +43,7 @@ export function beyondTower(config: ViTConfig): string[] {
     "missing biases": !config.qkvBias || !config.keyBias || !config.projBias,
     "a matrix for each projection or gate": config.splitQkv || config.splitGate || config.gatedMlp,
     "norms inside of or behind its layers": config.attentionNorm || config.mlpNorm || config.qkNorm || config.postNorm,
+    "layers side by side": config.blockKind !== "sequential",
     "norms by the root mean square": config.norm === "rms",
     "a norm of the patches": config.patchNorm,
     "a hidden layer before the logits": config.preLogits !== null,
