@@ -11,4 +11,4 @@ export { packData, type PackFormat, packFormats, type PackOptions, type PackResu
 export { type RemotePart, resolveRemoteParquet } from "./node/parquet/resolve.ts"
 export { isAddress, plainAddress } from "./remote.ts"
 export { type ResolveOptions, resolveData } from "./node/resolve.ts"
-export type { ResolvedData } from "./node/resolved.ts"
+export type { ResolvedData } from "./resolved.ts"

@@ -1,3 +1,5 @@
 export * from "./index.ts"
 export { decodeLimits } from "./limits.ts"
 export { decodeImage, type ImageSource } from "./web/decode.ts"
+export type { ParquetPicture, ParquetPictures } from "./parquet/pictures.ts"
+export { readParquet } from "./web/parquet.ts"

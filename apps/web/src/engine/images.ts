@@ -10,7 +10,7 @@ import {
   resize,
   toRgb,
 } from "@vitrine/data"
-import { decodeImage } from "@vitrine/data/web"
+import { decodeImage, readParquet } from "@vitrine/data/web"
 import { elementAt, valueIn } from "../checked.ts"
 import { type Entry, unpack } from "./archive.ts"
 
@@ -48,51 +48,136 @@ export interface ReadPictures {
   readonly passedOver: readonly string[]
 }
 
+/** Receives the number of images read so far from time to time. */
+type OnProgress = (done: number, all: number) => void
+
 /**
- * Reads images from a folder or a zip. Each class has a folder. Folders `train` and `val` may stand above these.
- * @param onProgress receives the number of images read so far from time to time
+ * Reads images from a folder or a zip, or from Parquet files. In a folder each class has a folder. Folders `train` and
+ * `val` may stand above these.
  * @throws VitrineError (file or config) if fewer than two classes have readable images
  */
 export async function readImages(
   entries: readonly Entry[],
   side: number,
-  onProgress: (done: number, all: number) => void,
+  onProgress: OnProgress,
 ): Promise<ReadPictures> {
   const all = [...(await unpack(entries))]
   const images = all.filter(([path]) => isImagePath(path))
-  checkSize(images.length, side)
-  const faults: string[] = []
-  const readable: { readonly path: string; readonly square: Uint8Array }[] = []
-  for (const [i, [path, file]] of images.entries()) {
-    try {
-      readable.push({ path, square: squarePixels(await decodeImage(file, path), side) })
-    } catch (error) {
-      if (!VitrineError.isInstance(error)) throw error
-      faults.push(error.message)
-    }
-    if ((i + 1) % 20 === 0) onProgress(i + 1, images.length)
+  const others = all.filter(([path]) => !isImagePath(path))
+  const parquet = others.filter(([path]) => /\.parquet$/i.test(path))
+  if (images.length === 0 && parquet.length > 0) {
+    const rest = others.filter((entry) => !parquet.includes(entry))
+    return readParquetImages(parquet, rest, side, onProgress)
   }
-  const [fault] = faults
-  if (readable.length === 0 && fault !== undefined) throw new VitrineError("file", fault)
+  const { readable, faults } = await readSquares(
+    images.map(([path, file]) => ({ name: path, file })),
+    side,
+    onProgress,
+  )
   const name = setName(
     entries,
     images.map(([path]) => path),
   )
   // With them a class without a readable image is refused, and files that are no images are named.
-  const others = all.flatMap(([path]) => (isImagePath(path) ? [] : [path]))
-  const { classes, train, val, test, passedOver } = folderLayout([...readable.map(({ path }) => path), ...others], name)
+  const otherPaths = others.map(([path]) => path)
+  const paths = readable.map(({ picture }) => picture.name)
+  const { classes, train, val, test, passedOver } = folderLayout([...paths, ...otherPaths], name)
   if (classes.length < 2)
     throw new VitrineError(
       "file",
       `${name}: all its images are of one class, "${classes.join()}": put those of each class in a folder, such as ${name}/cat/1.jpg`,
     )
-  const split = ({ items, labels }: typeof train): PictureSplit => {
-    const data = new Uint8Array(items.length * side * side * 3)
-    for (const [i, item] of items.entries()) data.set(elementAt(readable, item).square, i * side * side * 3)
-    return { pixels: data, labels: Int32Array.from(labels) }
-  }
+  const split = ({ items, labels }: typeof train): PictureSplit =>
+    splitOf(
+      Array.from(items, (item) => elementAt(readable, item).square),
+      labels,
+      side,
+    )
   const pictures = { name, classes, side, train: split(train), val: val && split(val), test: test && split(test) }
   return { pictures, faults, passedOver }
+}
+
+async function readParquetImages(
+  files: readonly Entry[],
+  others: readonly Entry[],
+  side: number,
+  onProgress: OnProgress,
+): Promise<ReadPictures> {
+  const first = files[0]?.[0] ?? ""
+  const name = files.length === 1 ? first.replace(/^.*\//, "") : (first.split("/")[0] ?? first)
+  const { classes, splits, passedOver } = await readParquet(files, name)
+  if (classes.length < 2)
+    throw new VitrineError("file", `${name}: all its images are of one class, "${classes.join()}"; two are needed`)
+  const list = (["train", "val", "test"] as const).flatMap((split) =>
+    splits[split].map(({ bytes, ...picture }) => ({ ...picture, split, file: bytes })),
+  )
+  const { readable, faults } = await readSquares(list, side, onProgress)
+  const split = (wanted: (typeof list)[number]["split"]): PictureSplit => {
+    const some = readable.filter(({ picture }) => picture.split === wanted)
+    return splitOf(
+      some.map(({ square }) => square),
+      some.map(({ picture }) => picture.label),
+      side,
+    )
+  }
+  const orNull = (part: PictureSplit): PictureSplit | null => (part.labels.length > 0 ? part : null)
+  const pictures = {
+    name,
+    classes,
+    side,
+    train: split("train"),
+    val: orNull(split("val")),
+    test: orNull(split("test")),
+  }
+  return { pictures, faults, passedOver: [...passedOver, ...unusedLines(others)] }
+}
+
+/** A line with the number of files that are not used beside Parquet, or no line. */
+const unusedLines = ([first, ...more]: readonly Entry[]): string[] =>
+  first === undefined ? [] : [`${1 + more.length} files beside Parquet, such as ${first[0]}`]
+
+interface Picture {
+  readonly name: string
+  readonly file: Blob | Uint8Array
+}
+
+interface ReadSquares<P> {
+  readonly readable: readonly { readonly picture: P; readonly square: Uint8Array }[]
+  /** A line for each picture that cannot be read. */
+  readonly faults: readonly string[]
+}
+
+/**
+ * Decodes pictures to squares.
+ * @throws VitrineError (file) the fault of the first if all are broken
+ */
+async function readSquares<P extends Picture>(
+  pictures: readonly P[],
+  side: number,
+  onProgress: OnProgress,
+): Promise<ReadSquares<P>> {
+  checkSize(pictures.length, side)
+  const faults: string[] = []
+  const readable: { readonly picture: P; readonly square: Uint8Array }[] = []
+  for (const [i, picture] of pictures.entries()) {
+    try {
+      readable.push({ picture, square: squarePixels(await decodeImage(picture.file, picture.name), side) })
+    } catch (error) {
+      if (!VitrineError.isInstance(error)) throw error
+      faults.push(error.message)
+    }
+    if ((i + 1) % 20 === 0) onProgress(i + 1, pictures.length)
+  }
+  const [fault] = faults
+  if (readable.length === 0 && fault !== undefined) throw new VitrineError("file", fault)
+  return { readable, faults }
+}
+
+function splitOf(squares: readonly Uint8Array[], labels: ArrayLike<number>, side: number): PictureSplit {
+  const size = side * side * 3
+  const pixels = new Uint8Array(squares.length * size)
+  for (const [i, square] of squares.entries()) pixels.set(square, i * size)
+  return { pixels, labels: Int32Array.from(labels) }
 }
 
 /** The name of the folder that contains all images, or else of the archive. */

@@ -4,10 +4,12 @@ export const train = {
   data: "Pictures",
   kinds: { shapes: "Built-in drawings", folder: "Folder or zip", make: "Draw or photograph" },
   shapesHint: "Ten shapes, 50,000 to learn from and 2,000 others to test on, drawn as they are needed.",
-  folderHint: "A folder for each class, such as cat/1.jpg; train and val above them if you like.",
+  folderHint:
+    "A folder for each class, such as cat/1.jpg; train and val above them if you like. Or Parquet files with pictures and labels.",
   dropHere: "Drop a folder or a zip here, or",
   chooseFolder: "choose a folder",
   chooseZip: "choose a zip",
+  chooseData: "choose a zip or Parquet",
   reading: (done: number, all: number): string => `Reading ${done} of ${all} pictures …`,
   readData: (name: string, train: number, validation: number, classes: number): string =>
     `${name}: ${train} pictures to learn from, ${validation} to test on, ${classes} classes.`,

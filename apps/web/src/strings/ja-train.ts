@@ -6,10 +6,12 @@ export const train: Texts["train"] = {
   data: "絵",
   kinds: { shapes: "内蔵の絵", folder: "フォルダか zip", make: "描く・撮る" },
   shapesHint: "十種類の形。学ぶための 50,000 枚と、試すための別の 2,000 枚を、必要なときに描きます。",
-  folderHint: "cat/1.jpg のように、クラスごとにひとつのフォルダ。上に train と val があってもかまいません。",
+  folderHint:
+    "cat/1.jpg のように、クラスごとにひとつのフォルダ。上に train と val があってもかまいません。絵とラベルの入った Parquet ファイルも使えます。",
   dropHere: "フォルダか zip をここに落とすか、",
   chooseFolder: "フォルダを選ぶ",
   chooseZip: "zip を選ぶ",
+  chooseData: "zip か Parquet を選ぶ",
   reading: (done, all) => `${all} 枚のうち ${done} 枚を読みました …`,
   readData: (name, train, validation, classes) =>
     `${name}：学ぶ絵 ${train} 枚、試す絵 ${validation} 枚、${classes} クラス。`,

@@ -6,10 +6,12 @@ export const train: Texts["train"] = {
   data: "그림",
   kinds: { shapes: "내장 그림", folder: "폴더나 zip", make: "그리기·찍기" },
   shapesHint: "열 가지 도형. 배울 그림 50,000장과 시험할 다른 그림 2,000장을 필요할 때 그립니다.",
-  folderHint: "cat/1.jpg처럼 클래스마다 폴더 하나. 그 위에 train과 val이 있어도 됩니다.",
+  folderHint:
+    "cat/1.jpg처럼 클래스마다 폴더 하나. 그 위에 train과 val이 있어도 됩니다. 그림과 레이블이 든 Parquet 파일도 됩니다.",
   dropHere: "폴더나 zip을 여기에 놓거나",
   chooseFolder: "폴더 고르기",
   chooseZip: "zip 고르기",
+  chooseData: "zip이나 Parquet 고르기",
   reading: (done, all) => `그림 ${all}장 가운데 ${done}장을 읽었습니다 …`,
   readData: (name, train, validation, classes) =>
     `${name}: 배울 그림 ${train}장, 시험할 그림 ${validation}장, 클래스 ${classes}개.`,

@@ -58,7 +58,7 @@ export function Setup(): JSX.Element {
             <DropZone
               buttons={[
                 { text: t.chooseFolder, folder: true },
-                { text: t.chooseZip, accept: ".zip" },
+                { text: t.chooseData, accept: ".zip,.parquet" },
               ]}
               onFiles={(entries) => void state.readFolder(entries, side.value)}
             >

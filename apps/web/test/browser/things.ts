@@ -33,7 +33,10 @@ export async function chooseZip(
   const files = Object.entries(await drawThings(page)).map(([path, bytes]) => [place(path), bytes] as const)
   const buffer = Buffer.from(zipSync({ ...Object.fromEntries(files), ...others }))
   await page.getByLabel("Folder or zip").check()
-  await page.locator('.setup input[accept=".zip"]').first().setInputFiles({ name, mimeType: "application/zip", buffer })
+  await page
+    .locator('.setup input[accept=".zip,.parquet"]')
+    .first()
+    .setInputFiles({ name, mimeType: "application/zip", buffer })
 }
 
 /** Chooses those pictures to train on. */

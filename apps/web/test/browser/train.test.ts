@@ -179,7 +179,7 @@ test("reads pictures again at the size that is chosen after them", async () => {
 })
 
 test("trains on nothing where the last folder cannot be read, nor on pictures that were drawn before", async () => {
-  const zip = page.locator('.setup input[accept=".zip"]').first()
+  const zip = page.locator('.setup input[accept=".zip,.parquet"]').first()
   await zip.setInputFiles({ name: "bad.zip", mimeType: "application/zip", buffer: Buffer.from("PK nothing") })
   await page.getByRole("alert").filter({ hasText: "bad.zip: cannot be unpacked" }).waitFor()
   await train(page, { Steps: 2 })
@@ -201,6 +201,19 @@ test("leaves out a picture that cannot be read and files that are none, and says
   await page.getByText("torn: 22 pictures to learn from, 2 to test on, 2 classes.").waitFor()
   await page.getByText("One picture cannot be read and is left out: torn/box/torn.jpg: is not a JPEG").waitFor()
   await page.getByText("Not used: 1 .csv files, such as torn/labels.csv.").waitFor()
+})
+
+test("reads Parquet with its labels, and says what is not used", async () => {
+  const file = await readFile(new URL("../../../../tooling/golden/files/parquet/nulls-zstd.parquet", import.meta.url))
+  await page.locator('.setup input[accept=".zip,.parquet"]').setInputFiles([
+    { name: "things.parquet", mimeType: "", buffer: file },
+    { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("none") },
+  ])
+  await page.getByText("things.parquet: 18 pictures to learn from, 3 to test on, 3 classes.").waitFor()
+  const rows = "2 rows of things.parquet without an image, such as row 3; 1 rows of things.parquet without a label"
+  await page.getByText(`Not used: ${rows}, such as row 5; 1 files beside Parquet, such as notes.txt.`).waitFor()
+  await chooseZip(page, "torn.zip", (path) => `torn/${path}`)
+  await page.getByText("torn: 22 pictures to learn from").waitFor()
 })
 
 test("keeps the reader's choices while another room is visited", async () => {

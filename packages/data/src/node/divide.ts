@@ -1,6 +1,6 @@
 import type { DatasetSource, SubsetSource } from "../dataset.ts"
 import { heldOut } from "../splits.ts"
-import type { ResolvedData } from "./resolved.ts"
+import type { ResolvedData } from "../resolved.ts"
 
 /** Holds out a share of each class of a source for validation. */
 export function divide(

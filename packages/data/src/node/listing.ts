@@ -9,7 +9,7 @@ import { grouped } from "../grouped.ts"
 import { mapped, type NameList } from "../names.ts"
 import { isAddress } from "../remote.ts"
 import { absolutePaths } from "./files.ts"
-import type { ResolvedData } from "./resolved.ts"
+import type { ResolvedData } from "../resolved.ts"
 import { unreadable } from "./unreadable.ts"
 
 /** What data consist of, to tell later whether they are still the same. */

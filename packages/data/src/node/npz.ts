@@ -10,7 +10,7 @@ import { pixels } from "../pixels.ts"
 import { type Split, type SplitOptions, splitOf, splits } from "../splits.ts"
 import { divide } from "./divide.ts"
 import { fileSource, openFile } from "./open-file.ts"
-import type { ResolvedData } from "./resolved.ts"
+import type { ResolvedData } from "../resolved.ts"
 
 /** The most bytes of images that are read into memory. */
 const mostBytes = 2 ** 31

@@ -6,7 +6,7 @@ import { columnPortions } from "../../parquet/pages.ts"
 import { portionImages } from "../../parquet/values.ts"
 import { mostPackedBytes, pagedMemory } from "../archive.ts"
 import type { ParquetOptions } from "./options.ts"
-import { type BytesColumn, isRemote, type OpenPart } from "./part.ts"
+import { type BytesColumn, isRemote, type OpenPart } from "../../parquet/part.ts"
 import { portionBytes } from "./portions.ts"
 
 /** Where all images lie, if all files are plain, and the rows that have none. */

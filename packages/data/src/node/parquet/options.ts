@@ -1,6 +1,6 @@
 import type { OrderChoice } from "../../order.ts"
 import type { SplitOptions } from "../../splits.ts"
-import type { ColumnOptions } from "../tables/columns.ts"
+import type { ColumnOptions } from "../../tables/columns.ts"
 
 export interface ParquetOptions extends ColumnOptions, SplitOptions {
   /** The order of shuffled epochs; by default exact where images are read by their place, else windowed. */

@@ -1,13 +1,13 @@
 import { basename } from "node:path"
 import { at } from "../../at.ts"
 import type { ImageColumn } from "../../parquet/columns.ts"
-import type { ResolvedData } from "../resolved.ts"
-import type { Table } from "../tables/parse.ts"
+import type { ResolvedData } from "../../resolved.ts"
+import type { Table } from "../../tables/table.ts"
 import { resolveTables } from "../tables/resolve.ts"
 import { openTree } from "../tree.ts"
 import type { ParquetOptions } from "./options.ts"
-import type { OpenPart } from "./part.ts"
-import { tableOf } from "./table.ts"
+import type { OpenPart } from "../../parquet/part.ts"
+import { tableOf } from "../../parquet/table.ts"
 
 /** Finds images and labels in Parquet files that hold the paths of images. */
 export async function resolvePaths(

@@ -3,13 +3,13 @@ import { VitrineError } from "@vitrine/core"
 import { at } from "../../at.ts"
 import { isHiddenPath, passedOverLines } from "../../formats.ts"
 import { type Split, splitOf, type SplitOptions, splits } from "../../splits.ts"
-import type { ResolvedData } from "../resolved.ts"
+import type { ResolvedData } from "../../resolved.ts"
 import type { FileTree } from "../tree.ts"
-import { cellText, type ColumnOptions } from "./columns.ts"
-import { refuseTwice, rowLabels, sourceLabels } from "./labels.ts"
-import { isMetadataPath, isTablePath } from "./parse.ts"
+import { cellText, type ColumnOptions } from "../../tables/columns.ts"
+import { refuseTwice, rowLabels, sourceLabels } from "../../tables/labels.ts"
+import { isMetadataPath, isTablePath } from "../../tables/table.ts"
 import { type ImageRow, type TableReader, tableRows } from "./rows.ts"
-import { splitExamples, splitSources } from "./split-examples.ts"
+import { splitExamples, splitSources } from "../../tables/split-examples.ts"
 
 export type TableOptions = ColumnOptions & SplitOptions
 

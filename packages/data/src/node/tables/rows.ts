@@ -4,8 +4,9 @@ import { at } from "../../at.ts"
 import { fileKind, isHiddenPath, isImagePath } from "../../formats.ts"
 import { type Split, splitOf } from "../../splits.ts"
 import type { FileTree } from "../tree.ts"
-import { cellText, type ColumnOptions, type Columns, columnsOf, isEmpty, splitNameInRow } from "./columns.ts"
-import { type Cell, mostTableBytes, parseTable, type Table } from "./parse.ts"
+import { cellText, type ColumnOptions, type Columns, columnsOf, isEmpty, splitNameInRow } from "../../tables/columns.ts"
+import { type Cell, mostTableBytes, type Table } from "../../tables/table.ts"
+import { parseTable } from "./parse.ts"
 
 /** A row whose image exists. */
 export interface ImageRow {

@@ -1,7 +1,7 @@
-import type { ParquetPart } from "../../dataset.ts"
-import type { ImageColumn } from "../../parquet/columns.ts"
-import type { ParquetFile } from "../../parquet/file.ts"
-import { isAddress } from "../../remote.ts"
+import type { ParquetPart } from "../dataset.ts"
+import type { ImageColumn } from "./columns.ts"
+import type { ParquetFile } from "./file.ts"
+import { isAddress } from "../remote.ts"
 
 /** An open Parquet file. */
 export interface OpenPart extends Pick<ParquetPart, "authorization"> {

@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
-import { splitOf } from "../../splits.ts"
-import { type Cell, isMetadataPath, type Table } from "./parse.ts"
+import { splitOf } from "../splits.ts"
+import { type Cell, isMetadataPath, type Table } from "./table.ts"
 
 /** The columns that a user names. */
 export interface ColumnOptions {

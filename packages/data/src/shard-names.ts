@@ -1,5 +1,5 @@
 import { VitrineError } from "@vitrine/core"
-import { type Split, splitOf } from "../splits.ts"
+import { type Split, splitOf } from "./splits.ts"
 
 /** A shard of a folder, and the split that its name or its folder says. */
 export interface NamedShard {

@@ -1,4 +1,4 @@
-import { at } from "../at.ts"
+import { at } from "./at.ts"
 import type { RowLabels } from "./tables/labels.ts"
 import type { SplitExample } from "./tables/split-examples.ts"
 import { splitNamed } from "./shard-names.ts"

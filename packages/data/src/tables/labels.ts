@@ -1,9 +1,9 @@
 import { VitrineError } from "@vitrine/core"
-import { at } from "../../at.ts"
-import { classesOfLabels, type NamedClasses } from "../../classes.ts"
-import { type LabelSets, labelSets, pickLabelSets } from "../../label-sets.ts"
+import { at } from "../at.ts"
+import { classesOfLabels, type NamedClasses } from "../classes.ts"
+import { type LabelSets, labelSets, pickLabelSets } from "../label-sets.ts"
 import { cellText, type Columns, isEmpty, numberOf } from "./columns.ts"
-import type { Cell, Table } from "./parse.ts"
+import type { Cell, Table } from "./table.ts"
 
 /** The labels of some rows of a table. */
 export interface RowLabels extends NamedClasses {

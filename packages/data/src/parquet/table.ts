@@ -1,13 +1,12 @@
-import { basename } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { at } from "../../at.ts"
-import { mapConcurrently } from "../../concurrent.ts"
-import type { ParquetPart } from "../../dataset.ts"
-import { type ImageColumn, type TableColumn, tableColumns } from "../../parquet/columns.ts"
-import type { ParquetFile } from "../../parquet/file.ts"
-import { columnValues } from "../../parquet/values.ts"
+import { at } from "../at.ts"
+import { mapConcurrently } from "../concurrent.ts"
+import type { ParquetPart } from "../dataset.ts"
+import { type ImageColumn, type TableColumn, tableColumns } from "./columns.ts"
+import type { ParquetFile } from "./file.ts"
+import { columnValues } from "./values.ts"
 import { cellText, type ColumnOptions, hasSplitName, isEmpty } from "../tables/columns.ts"
-import { type Cell, mostTableBytes, type Table } from "../tables/parse.ts"
+import { type Cell, mostTableBytes, type Table } from "../tables/table.ts"
 import { type BytesColumn, type OpenPart, partsAtOnce } from "./part.ts"
 
 /** Reads the columns of a file that can be labels, splits or paths. Numbers of a ClassLabel become its names. */
@@ -67,6 +66,9 @@ function namedCell({ name, classNames }: TableColumn, file: string): (cell: Cell
   return named
 }
 
+/** The last part of a path. */
+const fileName = (path: string): string => path.replace(/^.*[/\\]/, "")
+
 /** A file and its split. */
 export interface PlacedPart extends ParquetPart {
   readonly split: string | undefined
@@ -87,7 +89,7 @@ export async function wholeTable(
   let columns: readonly string[] | undefined
   let name = ""
   for (const { file, path, split, authorization } of files) {
-    const table = await tableOf(file, basename(file.source.name), undefined, {
+    const table = await tableOf(file, fileName(file.source.name), undefined, {
       ...options,
       labelColumns: options.labelColumns ?? labelledColumn(file, images),
     })

@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
-import type { DatasetSource } from "../../dataset.ts"
-import { type Split, type SplitNames, type SplitOptions, splits, withValidation } from "../../splits.ts"
+import type { DatasetSource } from "../dataset.ts"
+import { type Split, type SplitNames, type SplitOptions, splits, withValidation } from "../splits.ts"
 import type { ResolvedData } from "../resolved.ts"
 
 /** A row with its class and the split that its table says. */

@@ -1,5 +1,5 @@
-import type { DatasetSource } from "../dataset.ts"
-import type { SplitNames } from "../splits.ts"
+import type { DatasetSource } from "./dataset.ts"
+import type { SplitNames } from "./splits.ts"
 
 /** The splits of data. */
 export interface ResolvedData {
