@@ -150,7 +150,7 @@ export function jsonReporter(run: string): Reporter<object, object> {
   return {
     event: (event) => print(JSON.stringify(event)),
     stopping: () =>
-      note(`vitrine: stopping after this step; resume with: ${self} train --resume ${quoted(printable(run))}`),
+      note(`vitrine: stopping after this step; resume with: ${self} train --resume ${quoted(run)}`),
     close: () => {},
   }
 }

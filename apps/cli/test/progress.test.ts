@@ -4,7 +4,7 @@ import { expect, test } from "vitest"
 import { withIo } from "../dist/output.js"
 import { noteHardlyLearned } from "../dist/show/learned.js"
 import { reporter } from "../dist/show/progress.js"
-import { bytes, count, duration, metric, percent, short } from "../dist/show/text.js"
+import { bytes, count, duration, metric, percent, quoted, short } from "../dist/show/text.js"
 import { temporaryFolder } from "./vitrine.ts"
 
 /** What is written to the standard error. */
@@ -49,4 +49,9 @@ test("numbers are written to the digits that are shown, with their unit", () => 
   expect([bytes(0), bytes(999), bytes(1500), bytes(2_345_678_901)]).toEqual(["0 B", "999 B", "1.5 KB", "2.35 GB"])
   expect([metric(950), metric(6_950_000), metric(1000)]).toEqual(["950", "6.95 M", "1 k"])
   expect([duration(59.6), duration(61), duration(3661)]).toEqual(["1:00", "1:01", "1:01:01"])
+})
+
+test("a path is a word of a shell, which shows no control characters", () => {
+  expect(["a/b-1", "a b", "it's"].map(quoted)).toEqual(["a/b-1", "'a b'", "'it'\\''s'"])
+  expect(quoted("a\x1b[31m'\\\nb")).toBe("$'a\\u001b[31m\\'\\\\\\u000ab'")
 })

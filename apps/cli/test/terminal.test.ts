@@ -1,12 +1,12 @@
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { encodePng } from "@vitrine/interpret/node"
 import { expect, test } from "vitest"
 import { temporaryFolder, tinyModel, vitrine } from "./vitrine.ts"
 
 const folder = temporaryFolder()
-/** A name that clears a screen, goes to another line, and turns the direction of writing. */
-const evil = "\x1b[2J\x1b[31m\r\u009b1m\u202erose\u200f"
+/** A name that clears a screen, writes lines of its own, and turns the direction of writing. */
+const evil = "\x1b[2J\x1b[31m\r\u009b1m\u202erose\u200f\nFORGED"
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
 
@@ -25,6 +25,7 @@ test("names of files, folders, classes and runs reach no terminal with what driv
     const { code, stdout, stderr } = await vitrine(args)
     expect([args[0], code, stderr.includes("unexpected")]).toEqual([args[0], 0, false])
     expect(`${stdout}${stderr}`).not.toMatch(controls)
+    expect(`${stdout}${stderr}`).not.toMatch(/^\s*FORGED/m)
     return stdout
   }
   await said("train", "--data", data, "--out", run, "--image-size", "8", "--steps", "2", ...tinyModel)
@@ -35,6 +36,9 @@ test("names of files, folders, classes and runs reach no terminal with what driv
   await said("weights", join(run, "model.safetensors"))
   const out = join(folder, `figures${evil}`)
   expect(await said("inspect", run, image, "--out", out, "--format", "json")).toContain("\\u202erose")
+  // Links that lead to their own folder have endless paths.
+  for (const name of ["a", "b"]) symlinkSync(".", join(run, name))
+  await said("runs", folder)
   await said("export", run, "--to", "timm", "--out", join(folder, `export${evil}`))
   const json = JSON.parse(await said("predict", "--model", run, image, "--json"))
   expect(json.results[0].file).toBe(image)

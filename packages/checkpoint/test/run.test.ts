@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
   statSync,
@@ -23,6 +24,7 @@ import {
   findCheckpoint,
   latestCheckpoint,
   type NewCheckpoint,
+  pruneRun,
   publishedCheckpoint,
   readMetrics,
   resumeRun,
@@ -219,6 +221,33 @@ describe("a run", () => {
     expect(readFileSync(join(path, "config.json"), "utf8")).toBe(config)
     expect(readdirSync(path).filter((name) => name.startsWith("."))).toEqual([])
     expect(readdirSync(join(path, "checkpoints"))).toEqual(["step-00000001"])
+  })
+
+  test("with a link in the place of what it writes leaves what the link leads to", async () => {
+    const [path, other] = [fresh(), fresh()]
+    for (const each of [path, other])
+      await withRun(each, async (run) => {
+        for (const step of [1, 2, 3]) await run.saveCheckpoint(checkpoint(step))
+        run.appendMetrics({ step: 1 })
+      })
+    const before = steps(other)
+    const metrics = join(path, "metrics.jsonl")
+    rmSync(metrics)
+    symlinkSync(join(folder, "elsewhere"), metrics)
+    expect(await fault(resumeRun(path))).toMatch(/metrics\.jsonl: is a link/)
+    expect(existsSync(join(folder, "elsewhere"))).toBe(false)
+    rmSync(metrics)
+    rmSync(join(path, "checkpoints"), { recursive: true })
+    symlinkSync(join(other, "checkpoints"), join(path, "checkpoints"))
+    expect(await fault(resumeRun(path, { keepLast: 1 }))).toMatch(/checkpoints: is a link/)
+    expect(await fault(pruneRun(path))).toMatch(/checkpoints: is a link/)
+    expect(steps(other)).toEqual(before)
+    // A lock that is a link to nothing is broken, and does not keep the run locked for ever.
+    rmSync(join(path, "checkpoints"))
+    mkdirSync(join(path, "checkpoints"))
+    symlinkSync("nowhere", join(path, "run.lock"))
+    await (await resumeRun(path)).run.close()
+    expect(readdirSync(path)).not.toContain("run.lock")
   })
 
   test("with more metrics than are read, or nested ones, says so", async () => {

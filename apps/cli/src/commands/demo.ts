@@ -17,7 +17,7 @@ import { picturesInText } from "../show/pictures.ts"
 import { reporter } from "../show/progress.ts"
 import { drawCurve, fileList, modelLine } from "../show/result.ts"
 import { overrideRecipe } from "../tasks/classify/recipe.ts"
-import { printable, quoted } from "../show/text.ts"
+import { quoted } from "../show/text.ts"
 import { confusionTable, headline } from "../tasks/classify/report.ts"
 import { ending, texts } from "../tasks/classify/texts.ts"
 import { freeFolder, jsonReporter, trainTo } from "../training.ts"
@@ -91,9 +91,9 @@ async function showDemo(flags: DemoValues): Promise<number> {
   )
   const next = [
     [`${self} train --data FOLDER`, "on your own images: FOLDER/<class>/*.jpg"],
-    [`${self} predict --model ${quoted(printable(run))} IMAGE`, "ask this model"],
+    [`${self} predict --model ${quoted(run)} IMAGE`, "ask this model"],
     [
-      `${self} inspect ${quoted(printable(run))} ${quoted(printable(pictures))}`,
+      `${self} inspect ${quoted(run)} ${quoted(pictures)}`,
       "draw where it looks, and what it has learned",
     ],
     [`${self} --help`, "all commands"],

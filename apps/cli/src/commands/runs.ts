@@ -1,6 +1,6 @@
 import { lstat, readdir } from "node:fs/promises"
 import { join } from "node:path"
-import { pruneRun, publishedCheckpoint, readMetrics } from "@vitrine/checkpoint/node"
+import { pathsBelow, pruneRun, publishedCheckpoint, readMetrics } from "@vitrine/checkpoint/node"
 import { bestOf, curveScores, learningCurve } from "@vitrine/interpret"
 import { taskOf, VitrineError } from "vitrine"
 import { defineCommand } from "../command.ts"
@@ -85,7 +85,7 @@ async function summary(run: string): Promise<Run> {
 /** The bytes of the files below a folder. A file with several names counts once. */
 async function sizeOf(folder: string): Promise<number> {
   const sizes = new Map<string, number>()
-  for (const name of await readdir(folder, { recursive: true })) {
+  for (const name of await pathsBelow(folder)) {
     const facts = await lstat(join(folder, name)).catch(() => undefined)
     if (facts?.isFile()) sizes.set(`${facts.dev}/${facts.ino}`, facts.size)
   }

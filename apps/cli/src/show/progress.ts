@@ -107,7 +107,7 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
           if (event.finished) note(dim(`  ${duration(event.seconds)} for ${count(event.step)} steps`))
           else
             note(
-              `${yellow("Stopped")} after step ${count(event.step)} and saved. Go on with:\n  ${cyan(`${self} train --resume ${quoted(printable(run))}`)}`,
+              `${yellow("Stopped")} after step ${count(event.step)} and saved. Go on with:\n  ${cyan(`${self} train --resume ${quoted(run)}`)}`,
             )
       }
     },

@@ -39,9 +39,12 @@ export function metric(n: number): string {
   return `${Number((n / 1000 ** power).toPrecision(3))} ${prefixes[power]}`.trimEnd()
 }
 
-/** A path as a word of a POSIX shell. */
-export const quoted = (path: string): string =>
-  /^[\w@%+=:,./-]+$/.test(path) && !path.startsWith("-") ? path : `'${path.replaceAll("'", "'\\''")}'`
+/** A path as a word of a POSIX shell, which has control characters by their numbers. */
+export function quoted(path: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(path) && !path.startsWith("-")) return path
+  if (printable(path) === path) return `'${path.replaceAll("'", "'\\''")}'`
+  return `$'${printable(path.replace(/[\\']/g, "\\$&"))}'`
+}
 
 /** Columns as wide as their longest cell. The columns in `right` are aligned at the right. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { fsyncSync, readlinkSync } from "node:fs"
 import { hostname } from "node:os"
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
-import { basename, dirname, join, resolve } from "node:path"
+import { basename, dirname, join, relative, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { fileError } from "../errors.ts"
 import { jsonFile, parseJson } from "../json.ts"
@@ -117,6 +117,26 @@ export async function makeFolder(path: string): Promise<void> {
     await makeFolder(dirname(path))
     await make()
   })
+}
+
+/**
+ * The paths of all files and folders below a folder. Links are named, but not followed: two that lead to their own
+ * folder would have endless paths.
+ */
+export async function pathsBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries.map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+}
+
+/**
+ * Refuses a link in the place of a part of a run that is written, by which files elsewhere would change.
+ * @throws VitrineError (file)
+ */
+export async function refuseLink(path: string): Promise<void> {
+  const facts = await lstat(path).catch((error: unknown) => {
+    if (!isSystemError(error, "ENOENT")) throw error
+  })
+  if (facts?.isSymbolicLink()) throw fileError(path, "is a link, and a run writes no files elsewhere: move here what it leads to")
 }
 
 /** The space of process numbers: the machine, and on Linux the namespace within it. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs"
-import { copyFile, link, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { copyFile, link, lstat, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { setTimeout } from "node:timers/promises"
@@ -195,8 +195,8 @@ const longestLock = 2 ** 16
 /** The holder of a lock, "none" without a lock file, or "broken" if the file names no process. */
 async function read(path: string): Promise<Holder | "none" | "broken"> {
   try {
-    const facts = await stat(path)
-    // A pipe in its place would be waited for without end.
+    const facts = await lstat(path)
+    // A pipe in its place would be waited for without end, and a link may lead to one or to nothing.
     if (!facts.isFile() || facts.size > longestLock) return "broken"
     return holderIn(await readFile(path, "utf8")) ?? "broken"
   } catch (error) {

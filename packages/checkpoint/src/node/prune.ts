@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { bestCheckpoint } from "../best.ts"
 import { type CheckpointInfo, listCheckpoints } from "./checkpoint.ts"
-import { removeFolderAtomic } from "./files.ts"
+import { refuseLink, removeFolderAtomic } from "./files.ts"
 import { lock } from "./lock.ts"
 
 /**
@@ -12,7 +12,9 @@ import { lock } from "./lock.ts"
 export async function pruneRun(path: string): Promise<readonly CheckpointInfo[]> {
   const runLock = await lock(join(path, "run.lock"))
   try {
-    const { checkpoints } = await listCheckpoints(join(path, "checkpoints"))
+    const folder = join(path, "checkpoints")
+    await refuseLink(folder)
+    const { checkpoints } = await listCheckpoints(folder)
     const keep = [bestCheckpoint(checkpoints), checkpoints.at(-1)]
     const others = checkpoints.filter((checkpoint) => !keep.includes(checkpoint))
     for (const other of others) {

@@ -8,7 +8,7 @@
  *     run.lock               while a process writes
  */
 import { bestCheckpoint } from "../best.ts"
-import { copyFile, link, readdir, rename, rm, rmdir, stat } from "node:fs/promises"
+import { copyFile, link, lstat, readdir, rename, rm, rmdir, stat } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { fileError, shown } from "../errors.ts"
 import { toJson } from "../json.ts"
@@ -29,6 +29,7 @@ import {
   makeFolder,
   readJson,
   recoverFolder,
+  refuseLink,
   removeFolderAtomic,
   temporaryPath,
   writeFileAtomic,
@@ -125,6 +126,7 @@ export async function resumeRun(path: string, options: RunOptions = {}): Promise
   try {
     const config = await readJson(join(path, names.config))
     const folder = join(path, names.checkpoints)
+    for (const file of [folder, join(path, names.metrics)]) await refuseLink(file)
     await explaining(folder, "create", () => makeFolder(folder))
     await recoverFolder(path, () => false)
     await recoverFolder(folder, isCheckpoint)
@@ -260,7 +262,7 @@ async function refuseUsed(path: string): Promise<void> {
   const isOurs = async (name: string): Promise<boolean> =>
     name === names.lock ||
     isTemporary(name) ||
-    (name === names.checkpoints && (await readdir(join(path, name))).length === 0)
+    (name === names.checkpoints && (await isEmptyFolder(join(path, name))))
   await explaining(path, "read", async () => {
     const files = await readdir(path)
     if (files.includes(names.config) && (files.includes(names.checkpoints) || files.includes(names.metrics)))
@@ -270,6 +272,9 @@ async function refuseUsed(path: string): Promise<void> {
         throw fileError(path, `is not empty (it holds ${shown(name)}): choose a new folder for the run`)
   })
 }
+
+const isEmptyFolder = async (path: string): Promise<boolean> =>
+  (await lstat(path)).isDirectory() && (await readdir(path)).length === 0
 
 async function refuseNoRun(path: string): Promise<void> {
   await explaining(path, "resume", async () => {

@@ -1,7 +1,7 @@
-import { mkdir, readdir } from "node:fs/promises"
+import { mkdir } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { fileError, shown } from "../errors.ts"
-import { explaining, isSystemError, makeFolder, writeFolderAtomic, writeNewFile } from "./files.ts"
+import { explaining, isSystemError, makeFolder, pathsBelow, writeFolderAtomic, writeNewFile } from "./files.ts"
 
 /** The files of an exported model. A folder with other files is not replaced. */
 const modelFile = /^(config\.json|preprocessor_config\.json|model\.safetensors|onnx(\/model[\w.]*)?)$/
@@ -18,7 +18,7 @@ export async function writeModelFolder(
   { replace = false }: { readonly replace?: boolean } = {},
 ): Promise<void> {
   const names = await explaining(path, "write", () =>
-    readdir(path, { recursive: true }).catch((error) => {
+    pathsBelow(path).catch((error) => {
       if (isSystemError(error, "ENOENT")) return []
       throw error
     }),

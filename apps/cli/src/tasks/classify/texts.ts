@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { beyondTimm, familyOf, imageModel, type ModelConfig } from "@vitrine/checkpoint"
-import { parameterCount } from "@vitrine/core"
+import { beyondTimm, familyOf, imageModel, type ModelConfig, storedConfig, taskRecord } from "@vitrine/checkpoint"
+import { readJson } from "@vitrine/checkpoint/node"
+import { parameterCount, VitrineError } from "@vitrine/core"
 import { isHead, parameterGroups } from "@vitrine/trainer"
 import type { ClassifierEvaluation, ResolvedRecipe, SetupEvent } from "vitrine"
 import { errorColors } from "../../output.ts"
@@ -129,18 +129,19 @@ export const ending: Ending = {
       ? (lastScore(curve, "Accuracy on the test images") ?? "")
       : (bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy."),
   async model(run) {
-    const { vitrine } = JSON.parse(await readFile(join(run, "config.json"), "utf8"))
-    const features = await beyondTimm(vitrine.model)
+    const { file, json, record } = await storedRun(run)
+    const features = await beyondTimm(storedConfig(record.model, "vitrine.model", json, file))
     return features.length === 0
       ? "as timm loads it (with config.json)"
       : `with config.json; timm does not have ${features.join(" and ")}`
   },
-  async next(run, { path, curve, metrics }) {
-    const config = JSON.parse(await readFile(join(path, "config.json"), "utf8"))
+  async next(run, { path, curve }) {
+    const { json, record } = await storedRun(path)
     // A model that learned from masked patches tells no classes apart.
-    if (config.num_classes === 0) return [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`]
-    const data = quoted(String(config.vitrine?.data))
-    const isFew = config.vitrine?.from === undefined && data !== "shapes" && examplesOf(config.vitrine, metrics) < 5000
+    if (Object(json).num_classes === 0)
+      return [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`]
+    const data = quoted(String(record.data))
+    const isFew = record.from === undefined && data !== "shapes" && Number(record.examples) < 5000
     return [
       ...(curve.evaluations.length > 0 ? [`eval --model ${run}`] : []),
       `predict --model ${run} IMAGE …`,
@@ -153,13 +154,11 @@ export const ending: Ending = {
 /** A small model that was trained on many images. With few images, a run that starts from it is more accurate. */
 const published = "hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 
-/** The number of training images of a run: the images of all its steps, divided by its passes over the data. */
-function examplesOf(
-  { recipe }: { readonly recipe: ResolvedRecipe },
-  metrics: readonly { readonly step: number; readonly [field: string]: unknown }[],
-): number {
-  const last = metrics.findLast(({ type, epoch }) => type === "step" && typeof epoch === "number")
-  return last === undefined
-    ? Number.NaN
-    : (last.step * recipe.batchSize * recipe.training.accumulate) / Number(last.epoch)
+/** The stored facts of a run, whose folder another program may have changed while it ran. */
+async function storedRun(run: string) {
+  const file = join(run, "config.json")
+  const json = await readJson(file)
+  const record = taskRecord(json, "classify")
+  if (record === null) throw new VitrineError("file", `${file}: does not say any more how the model was trained`)
+  return { file, json, record }
 }
