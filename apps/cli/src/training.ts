@@ -149,8 +149,7 @@ function checkScaled({ run, recipe }: RunSetup, { precision }: EngineValues): vo
 export function jsonReporter(run: string): Reporter<object, object> {
   return {
     event: (event) => print(JSON.stringify(event)),
-    stopping: () =>
-      note(`vitrine: stopping after this step; resume with: ${self} train --resume ${quoted(run)}`),
+    stopping: () => note(`vitrine: stopping after this step; resume with: ${self} train --resume ${quoted(run)}`),
     close: () => {},
   }
 }

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -239,7 +248,9 @@ describe("writeModelFolder", () => {
     await writeModelFolder(path, files("one"))
     // Links that lead to their own folder have endless paths.
     for (const name of ["a", "b"]) symlinkSync(".", join(path, name))
-    expect(await fault(writeModelFolder(path, files("two"), { replace: true }))).toMatch(/holds "[ab]", which is no part/)
+    expect(await fault(writeModelFolder(path, files("two"), { replace: true }))).toMatch(
+      /holds "[ab]", which is no part/,
+    )
     for (const name of ["a", "b"]) rmSync(join(path, name))
     expect([...readFileSync(join(path, "onnx", "model.onnx"))]).toEqual([1, 2, 3])
     expect(await fault(writeModelFolder(path, files("two")))).toMatch(/holds a model already.*--force/)

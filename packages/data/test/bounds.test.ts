@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { brotliCompressSync, gzipSync } from "node:zlib"
 import { afterAll, describe, expect, test } from "vitest"
 import { isDeepJson, jsonFault, parseLabels, readFileWithin, textLines } from "../src/internal-node.ts"
-import { parseTable } from "../src/node/tables/parse.ts"
+import { checkCells, parseTable } from "../src/node/tables/parse.ts"
 import { type ByteReader, readTar } from "../src/node/tar.ts"
 import { codecs } from "../src/parquet/codecs.ts"
 import { checkRuns, checkValues } from "../src/parquet/runs.ts"
@@ -66,15 +66,26 @@ describe("at its bound, what is read", () => {
   })
 
   test("are rows and columns of a table", () => {
-    const limits = { rows: 2, columns: 2 }
+    const limits = { rows: 2, columns: 2, cells: 4 }
     const table = (text: string, name: string): number =>
       parseTable(new TextEncoder().encode(text), name, limits).rows.length
     expect([table("a,b\n1,2\n3,4\n", "t.csv"), table('{"a":1}\n{"b":2}\n', "t.jsonl")]).toEqual([2, 2])
     expect(() => table("a,b\n1,2\n3,4\n5,6\n", "t.csv")).toThrow("t.csv: has more than 2 rows")
     expect(() => table("a,b,c\n1,2,3\n", "t.csv")).toThrow("t.csv: has more than 2 columns")
+    expect(() => parseTable(new TextEncoder().encode("a,b\n1,2\n3,4\n"), "t.csv", { ...limits, cells: 3 })).toThrow(
+      "t.csv: has more than 1 rows of 2 columns",
+    )
     expect(() => table("\n".repeat(5), "t.jsonl")).toThrow("t.jsonl: has more than 2 rows")
     expect(() => table('{"a":1,"b":2}\n{"c":3}', "t.jsonl")).toThrow("t.jsonl: has more than 2 columns")
     expect(() => table(`{"a":${"[".repeat(5000)}}`, "t.jsonl")).toThrow("t.jsonl: line 1 is nested more than 64 deep")
+  })
+
+  test("are 16 cells of a table of JSON for each of its values", () => {
+    checkCells(2 ** 24 + 32, 2, "t.jsonl")
+    expect(() => checkCells(2 ** 24 + 33, 2, "t.jsonl")).toThrow(
+      /t\.jsonl: holds 2 values, but its rows have \d+ cells/,
+    )
+    expect(() => checkCells(50_000_001, 50_000_001, "t.jsonl")).toThrow("its rows have 50000001 cells")
   })
 
   test("are entries of an archive, and folders around a file", async () => {

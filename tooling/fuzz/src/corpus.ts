@@ -130,23 +130,36 @@ export async function zipFiles(): Promise<Uint8Array[]> {
   return [zipSync(files, { level: 0 }), zipSync(files)]
 }
 
+/** An entry of a tar archive. */
+export function tarEntry(name: string, content: Uint8Array): Uint8Array {
+  const header = Buffer.alloc(512)
+  header.write(name, 0)
+  header.write("0000644\0", 100)
+  header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124)
+  header.write("ustar\u000000", 257)
+  header.write("0", 156)
+  header.fill(" ", 148, 156)
+  const sum = header.reduce((a, b) => a + b, 0)
+  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148)
+  return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512)])
+}
+
 /** Tar archives of a folder of classes, plain and gzipped. */
 export async function tarFiles(): Promise<Uint8Array[]> {
   const [png = new Uint8Array()] = await images()
-  const entry = (name: string, content: Uint8Array): Buffer => {
-    const header = Buffer.alloc(512)
-    header.write(name, 0)
-    header.write("0000644\0", 100)
-    header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124)
-    header.write("ustar\u000000", 257)
-    header.write("0", 156)
-    header.fill(" ", 148, 156)
-    const sum = header.reduce((a, b) => a + b, 0)
-    header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148)
-    return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512)])
-  }
-  const tar = Buffer.concat([entry("set/cat/a.png", png), entry("set/dog/b.png", png), Buffer.alloc(1024)])
+  const tar = Buffer.concat([tarEntry("set/cat/a.png", png), tarEntry("set/dog/b.png", png), Buffer.alloc(1024)])
   return [tar, gzipSync(tar)]
+}
+
+/** Shards of WebDataset, with classes and with fields of JSON. */
+export async function shards(): Promise<Uint8Array[]> {
+  const [png = new Uint8Array()] = await images()
+  const ofClasses = ["0", "1"].flatMap((name) => [tarEntry(`${name}.png`, png), tarEntry(`${name}.cls`, text(name))])
+  const ofFields = ["cat", "dog"].flatMap((label) => [
+    tarEntry(`${label}.1.png`, png),
+    tarEntry(`${label}.json`, text(JSON.stringify({ label, tags: [label], width: 9 }))),
+  ])
+  return [ofClasses, ofFields].map((entries) => Buffer.concat([...entries, Buffer.alloc(1024)]))
 }
 
 /** Arrays of images and labels as MedMNIST has them, stored and deflated. */

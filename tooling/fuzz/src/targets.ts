@@ -234,8 +234,23 @@ export const targets: readonly Target[] = [
     },
   },
   {
+    name: "webdataset",
+    share: 1,
+    covers: ["data/node/shards/resolve", "data/node/shards/samples", "data/node/shards/open"],
+    corpus: corpus.shards,
+    parse: async (bytes) => {
+      const { train } = await resolveData(fileOf("shard.tar", bytes), { valFraction: 0 })
+      const dataset = await openDataset(train)
+      try {
+        for (let i = 0; i < dataset.length; i++) await dataset.bytes?.(i)
+      } finally {
+        await dataset.close?.()
+      }
+    },
+  },
+  {
     name: "hub-name",
-    share: 10,
+    share: 9,
     covers: ["hub/name"],
     corpus: corpus.hubNames,
     parse: (bytes) => parseHubName(utf8(bytes)),

@@ -92,10 +92,7 @@ async function showDemo(flags: DemoValues): Promise<number> {
   const next = [
     [`${self} train --data FOLDER`, "on your own images: FOLDER/<class>/*.jpg"],
     [`${self} predict --model ${quoted(run)} IMAGE`, "ask this model"],
-    [
-      `${self} inspect ${quoted(run)} ${quoted(pictures)}`,
-      "draw where it looks, and what it has learned",
-    ],
+    [`${self} inspect ${quoted(run)} ${quoted(pictures)}`, "draw where it looks, and what it has learned"],
     [`${self} --help`, "all commands"],
   ] as const
   const width = Math.max(...next.map(([command]) => command.length))

@@ -136,7 +136,8 @@ export async function refuseLink(path: string): Promise<void> {
   const facts = await lstat(path).catch((error: unknown) => {
     if (!isSystemError(error, "ENOENT")) throw error
   })
-  if (facts?.isSymbolicLink()) throw fileError(path, "is a link, and a run writes no files elsewhere: move here what it leads to")
+  if (facts?.isSymbolicLink())
+    throw fileError(path, "is a link, and a run writes no files elsewhere: move here what it leads to")
 }
 
 /** The space of process numbers: the machine, and on Linux the namespace within it. */

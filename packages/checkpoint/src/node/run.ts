@@ -260,9 +260,7 @@ async function publish(path: string, checkpoints: readonly CheckpointInfo[], run
 /** Refuses a folder with any files except those that a killed `createRun` leaves. */
 async function refuseUsed(path: string): Promise<void> {
   const isOurs = async (name: string): Promise<boolean> =>
-    name === names.lock ||
-    isTemporary(name) ||
-    (name === names.checkpoints && (await isEmptyFolder(join(path, name))))
+    name === names.lock || isTemporary(name) || (name === names.checkpoints && (await isEmptyFolder(join(path, name))))
   await explaining(path, "read", async () => {
     const files = await readdir(path)
     if (files.includes(names.config) && (files.includes(names.checkpoints) || files.includes(names.metrics)))

@@ -11,6 +11,7 @@ import { noClasses, rowLabels, sourceLabels } from "../../tables/labels.ts"
 import type { Table } from "../../tables/table.ts"
 import { splitExamples, splitSources } from "../../tables/split-examples.ts"
 import type { ParquetOptions } from "../parquet/options.ts"
+import { checkCells } from "../tables/parse.ts"
 import { readShard, type Sample, type SampleImage, sampleName } from "./samples.ts"
 
 /** Whether names in a tar file are those of WebDataset: a `.cls`, or texts beside images that are in no class folders. */
@@ -115,7 +116,9 @@ function imageExtensions(samples: readonly Sample[], title: string, named: strin
 const imageField = "the image of the sample"
 
 function tableOf(name: string, rows: readonly Row[]): Table {
-  const fields = [...new Set(rows.flatMap(({ fields }) => [...fields.keys()]))]
+  const keys = rows.flatMap(({ fields }) => [...fields.keys()])
+  const fields = [...new Set(keys)]
+  checkCells(rows.length * fields.length, keys.length, name)
   return {
     name,
     columns: [imageField, ...fields],

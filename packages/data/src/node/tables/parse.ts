@@ -5,7 +5,26 @@ import type { Cell, Table } from "../../tables/table.ts"
 import { jsonFault, textLines } from "../../text.ts"
 
 /** The limits of a table. In JSON lines, empty lines count as rows. */
-export const tableLimits: { readonly rows: number; readonly columns: number } = { rows: 4_000_000, columns: 10_000 }
+export const tableLimits: { readonly rows: number; readonly columns: number; readonly cells: number } = {
+  rows: 4_000_000,
+  columns: 10_000,
+  cells: 50_000_000,
+}
+
+/** A table of JSON may have so many cells, and so many for each of its values. Others would be empty. */
+const [freeCells, cellsOfValue] = [2 ** 24, 16]
+
+/**
+ * Refuses a table of JSON that is nearly empty: a short line with one value would take a cell for each column.
+ * @throws VitrineError (file)
+ */
+export function checkCells(cells: number, values: number, name: string): void {
+  if (cells > Math.min(tableLimits.cells, freeCells + cellsOfValue * values))
+    throw new VitrineError(
+      "file",
+      `${name}: holds ${values} values, but its rows have ${cells} cells in all: leave out columns that few rows have`,
+    )
+}
 
 /**
  * Reads a table: CSV with commas, semicolons or tabs, TSV, or JSON lines.
@@ -27,14 +46,17 @@ function textOf(bytes: Uint8Array, name: string): string {
 
 function parseCsv(text: string, name: string, limits: typeof tableLimits): Table {
   try {
+    const { delimiter, columns: width } = delimiterOf(text, name)
+    const most = Math.floor(limits.cells / width)
     const records: string[][] = parse(text, {
-      delimiter: delimiterOf(text, name),
+      delimiter,
       relax_quotes: true,
       skip_empty_lines: true,
       trim: true,
-      to: limits.rows + 2,
+      to: Math.min(limits.rows, most) + 2,
     })
     const [columns, ...rows] = records
+    if (rows.length > most) throw new VitrineError("file", `${name}: has more than ${most} rows of ${width} columns`)
     if (columns === undefined || rows.length === 0)
       throw new VitrineError("file", `${name}: has no rows below its header`)
     return checked({ name, columns, rows }, limits)
@@ -45,8 +67,8 @@ function parseCsv(text: string, name: string, limits: typeof tableLimits): Table
   }
 }
 
-/** The usual delimiter that occurs most often in the header, outside quotes. */
-function delimiterOf(text: string, name: string): string {
+/** The usual delimiter that occurs most often in the header, outside quotes, and the number of columns that it makes. */
+function delimiterOf(text: string, name: string): { readonly delimiter: string; readonly columns: number } {
   const [header = ""] = text
     .slice(0, 2 ** 20)
     .replaceAll(/"[^"]*"/g, "")
@@ -54,8 +76,9 @@ function delimiterOf(text: string, name: string): string {
   const counts = (/\.tsv$/i.test(name) ? ["\t", ",", ";"] : [",", ";", "\t"]).map(
     (delimiter) => [delimiter, header.split(delimiter).length] as const,
   )
-  const [first = [",", 0] as const, ...others] = counts
-  return others.reduce((best, each) => (each[1] > best[1] ? each : best), first)[0]
+  const [first = [",", 1] as const, ...others] = counts
+  const [delimiter, columns] = others.reduce((best, each) => (each[1] > best[1] ? each : best), first)
+  return { delimiter, columns }
 }
 
 function parseJsonLines(text: string, name: string, limits: typeof tableLimits): Table {
@@ -63,6 +86,7 @@ function parseJsonLines(text: string, name: string, limits: typeof tableLimits):
   const rows: Cell[][] = []
   const count = { lists: 0, commas: 0 }
   let number = 0
+  let [cells, values] = [0, 0]
   for (const line of textLines(text)) {
     if (++number > limits.rows + 1) throw tooManyRows(name, limits)
     if (line.trim() === "") continue
@@ -79,13 +103,17 @@ function parseJsonLines(text: string, name: string, limits: typeof tableLimits):
     }
     if (typeof record !== "object" || record === null || Array.isArray(record)) fail()
     const row: Cell[] = []
-    for (const [key, value] of Object.entries(Object(record))) {
+    const entries = Object.entries(Object(record))
+    for (const [key, value] of entries) {
       const place = places.get(key) ?? places.size
       if (place === limits.columns) throw tooManyColumns(name, limits)
       places.set(key, place)
       row[place] = value
     }
     rows.push(row)
+    cells += row.length
+    values += entries.length
+    checkCells(cells, values, name)
   }
   if (rows.length === 0) throw new VitrineError("file", `${name}: has no lines`)
   return checked({ name, columns: [...places.keys()], rows }, limits)
