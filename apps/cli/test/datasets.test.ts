@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto"
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { createServer } from "node:http"
 import { join } from "node:path"
+import { openDataset, resolveData } from "@vitrine/data/node"
 import { goldenPath } from "@vitrine/golden"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { golden, temporaryFolder, tinyModel, vitrine } from "./vitrine.ts"
@@ -17,9 +19,16 @@ const hub = createServer(({ url = "", headers }, response) => {
   if (path.startsWith(`${api}/revision/`)) return response.end(JSON.stringify({ sha: commit }))
   if (path.startsWith(`${api}/tree/`))
     return response.end(
-      JSON.stringify(paths.map((path) => ({ type: "file", path, size: statSync(join(root, path)).size }))),
+      JSON.stringify(
+        paths.map((path) => {
+          const bytes = readFileSync(join(root, path))
+          const oid = createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex")
+          return { type: "file", path, size: bytes.length, oid }
+        }),
+      ),
     )
   const bytes = readFileSync(join(root, path.replace(`/datasets/owner/animals/resolve/${commit}/`, "")))
+  if (headers.range === undefined) return response.end(bytes)
   const [from = 0, to = 0] = (/^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "")?.slice(1) ?? []).map(Number)
   const part = bytes.subarray(from, to + 1)
   return response
@@ -51,6 +60,21 @@ test("a data set of the hub is streamed, and the run knows its commit", async ()
   expect([data, order]).toEqual([`hf:datasets/owner/animals@${commit}`, expect.stringMatching(/^windowed:\d+x\d+$/)])
   const { stdout } = await vitrine(["eval", "--model", out, "--json"])
   expect(JSON.parse(stdout)).toMatchObject({ split: "val", examples: 6 })
+})
+
+test("pull fetches the Parquet files of a data set once, into a folder for train", async () => {
+  vi.stubEnv("HF_HUB_CACHE", join(folder, "cache"))
+  const pull = ["pull", "hf:datasets/owner/animals", "--json"]
+  const { path, model, fetched } = JSON.parse((await vitrine(pull)).stdout)
+  expect([model, path]).toEqual([
+    `hf:datasets/owner/animals@${commit}`,
+    join(folder, "cache/datasets--owner--animals/snapshots", commit),
+  ])
+  expect(fetched).toBe(paths.reduce((sum, each) => sum + statSync(join(root, each)).size, 0))
+  for (const each of paths) expect(readFileSync(join(path, each)).equals(readFileSync(join(root, each)))).toBe(true)
+  expect(JSON.parse((await vitrine(pull)).stdout).fetched).toBe(0)
+  const { train, val } = await resolveData(path)
+  expect([(await openDataset(train)).length, val && (await openDataset(val)).length]).toEqual([18, 6])
 })
 
 test("rows of Parquet are predicted and embedded, into Parquet", async () => {

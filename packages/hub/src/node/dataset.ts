@@ -2,8 +2,9 @@ import { VitrineError } from "@vitrine/core"
 import { type DatasetName, parseDatasetName } from "../dataset-name.ts"
 import { hubAddress } from "../name.ts"
 import { commitOf, listedFiles } from "./api.ts"
+import { type RemoteFile, remoteFile } from "./listing.ts"
 import { requests } from "./requests.ts"
-import { hubSettings } from "./settings.ts"
+import { type HubSettings, hubSettings } from "./settings.ts"
 
 /** A data set of the hub at a commit. */
 export interface HubDataset {
@@ -32,6 +33,37 @@ const converted = "refs/convert/parquet"
  * @throws VitrineError (config, file)
  */
 export async function hubDataset(text: string, signal?: AbortSignal): Promise<HubDataset> {
+  const { name, commit, endpoint, authorization, repo, files, below } = await listedDataset(text, signal)
+  const base = hubAddress({ repo, revision: commit, file: null }, endpoint)
+  return {
+    name,
+    commit,
+    files: files.map(({ path, size }) => ({
+      name: path.slice(below.length),
+      url: base + path.split("/").map(encodeURIComponent).join("/"),
+      bytes: size,
+      authorization,
+    })),
+  }
+}
+
+/** The Parquet files of a data set at a commit, with their checksums. */
+export interface ListedDataset extends Pick<HubSettings, "endpoint" | "authorization"> {
+  /** `hf:datasets/owner/name@commit[/configuration]`. */
+  readonly name: string
+  /** `datasets/owner/name`. */
+  readonly repo: string
+  readonly revision: string
+  readonly commit: string
+  readonly files: readonly RemoteFile[]
+  /** The start of the paths: the folder of the configuration, with "/" at its end, or "". */
+  readonly below: string
+  /** Whether there are Parquet files, be it of other configurations. */
+  readonly any: boolean
+}
+
+/** Finds the Parquet files of a data set, as `hubDataset`. */
+export async function listedDataset(text: string, signal?: AbortSignal): Promise<ListedDataset> {
   const dataset = parseDatasetName(text)
   const found = await parquetOf(dataset, signal)
   if (found.files.length > 0) return found
@@ -54,31 +86,24 @@ const nothing = ({ repo, revision, configuration }: DatasetName): VitrineError =
 async function parquetOf(
   { repo, revision, configuration }: DatasetName,
   signal: AbortSignal | undefined,
-): Promise<HubDataset & { readonly any: boolean }> {
+): Promise<ListedDataset> {
   const settings = await hubSettings()
   const { endpoint, authorization } = settings
   if (settings.offline)
     throw new VitrineError("file", `hf:${repo}: HF_HUB_OFFLINE is set, and data sets are read from the hub`)
   const { api } = requests({ repo, revision, file: null }, settings, signal)
   const commit = await commitOf(endpoint, repo, revision, api)
-  const base = hubAddress({ repo, revision: commit, file: null }, endpoint)
   const below = configuration === null ? "" : `${configuration}/`
-  const files: HubDatasetFile[] = []
-  let any = false
-  for await (const { type, path, size, lfs } of listedFiles(endpoint, repo, commit, api, true)) {
-    if (type !== "file" || typeof path !== "string" || !isPlainPath(path) || !path.endsWith(".parquet")) continue
-    any = true
-    if (!path.startsWith(below)) continue
-    const bytes = lfs?.size ?? size
-    if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0)
-      throw new VitrineError("file", `${endpoint}: lists ${path} without a size`)
-    const url = base + path.split("/").map(encodeURIComponent).join("/")
-    files.push({ name: path.slice(below.length), url, bytes, authorization })
+  const all: RemoteFile[] = []
+  for await (const entry of listedFiles(endpoint, repo, commit, api, true)) {
+    const file = remoteFile(entry, endpoint, isParquetPath)
+    if (file !== null) all.push(file)
   }
-  files.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const files = all.filter(({ path }) => path.startsWith(below)).sort((a, b) => (a.path < b.path ? -1 : 1))
   const name = `hf:${repo}@${commit}${configuration === null ? "" : `/${configuration}`}`
-  return { name, commit, files, any }
+  return { name, repo, revision, commit, endpoint, authorization, files, below, any: all.length > 0 }
 }
 
-/** Whether a path has only plain names, none of which leads elsewhere. */
-const isPlainPath = (path: string): boolean => path.split("/").every((part) => /^[\w+=-][\w.+=-]*$/.test(part))
+/** Whether a path is that of a Parquet file, and has only plain names, none of which leads elsewhere. */
+const isParquetPath = (path: string): boolean =>
+  path.endsWith(".parquet") && path.split("/").every((part) => /^[\w+=-][\w.+=-]*$/.test(part))

@@ -19,11 +19,16 @@ export interface ListedFile {
 }
 
 /**
- * Checks a file of a listing. Returns null for folders and for names outside the root, which no model needs.
+ * Checks a file of a listing. Returns null for folders and for other paths than `isPath` takes.
+ * @param isPath takes names in the root alone by default, since no model needs others
  * @throws VitrineError (file) for an invalid size or hash; the hash becomes the name of a file
  */
-export function remoteFile({ type, path, size, oid, lfs }: ListedFile, endpoint: string): RemoteFile | null {
-  if (type !== "file" || typeof path !== "string" || !plainFile.test(path)) return null
+export function remoteFile(
+  { type, path, size, oid, lfs }: ListedFile,
+  endpoint: string,
+  isPath: (path: string) => boolean = (path) => plainFile.test(path),
+): RemoteFile | null {
+  if (type !== "file" || typeof path !== "string" || !isPath(path)) return null
   const bytes = lfs?.size ?? size
   const hex = lfs?.oid ?? oid
   const digits = lfs ? 64 : 40

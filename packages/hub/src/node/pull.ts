@@ -2,9 +2,11 @@ import { copyFile, mkdir, readdir, readFile, rm, stat, statfs, symlink } from "n
 import { dirname, join, relative } from "node:path"
 import { explaining, writeFileAtomic } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
+import { isDatasetName } from "../dataset-name.ts"
 import { type HubName, hubAddress, parseHubName } from "../name.ts"
 import { commitHash, commitOf, listedFiles } from "./api.ts"
-import { modelFolder } from "./cache.ts"
+import { repoFolder } from "./cache.ts"
+import { listedDataset } from "./dataset.ts"
 import { download, isLink, sizeOf } from "./download.ts"
 import { type ModelFiles, modelFiles, type RemoteFile, remoteFile } from "./listing.ts"
 import { Passing, type Requests, requests } from "./requests.ts"
@@ -30,7 +32,7 @@ export interface PullOptions {
 
 /** A model of the hub after it was fetched. */
 export interface PullResult {
-  /** The path of the model's folder, or of its only file. `load` accepts it. */
+  /** The path of the model's folder, or of its only file. `load` accepts it. Of a data set, the folder. */
   readonly path: string
   /** The model with its commit, `hf:owner/name@commit`. With this name `load` uses the cache without a request. */
   readonly name: string
@@ -52,13 +54,18 @@ export interface PullResult {
  *
  *     const { path } = await pull("hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k")
  *
+ * Of a data set, `hf:datasets/owner/name[@revision][/configuration]`, it fetches the Parquet files. `path` is then their
+ * folder, which `resolveData` accepts.
+ *
  * @throws VitrineError (config, file) for an invalid name; for a model that does not exist, is gated or has only
  *   pickles; for a hub that cannot be reached if the cache lacks the model; for a full disk and a wrong checksum
  */
-export async function pull(text: string, { onProgress, signal }: PullOptions = {}): Promise<PullResult> {
+export async function pull(text: string, options: PullOptions = {}): Promise<PullResult> {
+  if (isDatasetName(text)) return pullDataset(text, options)
+  const { onProgress, signal } = options
   const name = parseHubName(text)
   const settings = await hubSettings()
-  const folder = modelFolder(name.repo)
+  const folder = repoFolder(name.repo)
 
   const isCommit = commitHash.test(name.revision)
   if (isCommit || settings.offline) {
@@ -84,6 +91,17 @@ export async function pull(text: string, { onProgress, signal }: PullOptions = {
   // The reference is written last. Until the new commit is complete, a pull without the hub gets the old one.
   if (!isCommit) await writeRef(folder, join("refs", ...name.revision.split("/")), commit)
   return { ...locate(folder, name, commit, model), fetched, unreached: null }
+}
+
+async function pullDataset(text: string, { onProgress, signal }: PullOptions): Promise<PullResult> {
+  const { name, repo, revision, commit, files, below } = await listedDataset(text, signal)
+  const settings = await hubSettings()
+  const folder = repoFolder(repo)
+  const hubName = { repo, revision, file: null }
+  const server = requests(hubName, settings, signal)
+  const fetched = await fetchAll({ name: hubName, commit, settings, server, folder, needed: files, onProgress, signal })
+  if (!commitHash.test(revision)) await writeRef(folder, join("refs", ...revision.split("/")), commit)
+  return { path: join(snapshotOf(folder, commit), below), name, commit, fetched, unreached: null }
 }
 
 /** The commit of a revision, and its files. */
@@ -143,6 +161,7 @@ async function fetchAll({
       await download({ file, url: base + file.path, to: blob(file), requests: server, onBytes, signal })
       before += file.size
     }
+    await makeFolders(folder, join("snapshots", commit, dirname(file.path)))
     await linkTo(blob(file), join(snapshotOf(folder, commit), file.path))
   }
   return left
