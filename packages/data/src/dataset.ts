@@ -170,9 +170,12 @@ export interface ShardsSource {
   readonly kind: "shards"
   readonly name: string
   readonly classes: readonly string[]
+  /** The paths of the shards, or their addresses on servers. */
   readonly paths: readonly string[]
   /** The sizes of the shards. */
   readonly bytes: readonly number[]
+  /** The order of shards on servers. Images of others are read in any order. */
+  readonly order?: Order
   /** The shard of each image. */
   readonly shards: Uint32Array
   readonly names: readonly string[]

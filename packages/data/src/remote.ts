@@ -28,8 +28,12 @@ export const isAddress = (text: string): boolean => /^https?:\/\//i.test(text)
 /** An address without user, password and query, which may hold secrets. */
 export function plainAddress(url: string): string {
   const { origin, pathname } = new URL(url)
-  return `${origin}${pathname}`
+  // A pattern with braces stays one.
+  return `${origin}${pathname.replaceAll("%7B", "{").replaceAll("%7D", "}")}`
 }
+
+/** The name of a file in messages: its path, or its address without secrets. */
+export const addressOrPath = (path: string): string => (isAddress(path) ? plainAddress(path) : path)
 
 /** A failure that may be temporary. */
 class Passing extends VitrineError {

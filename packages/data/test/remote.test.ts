@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { goldenPath } from "@vitrine/golden"
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
-import { createLoader, openDataset, resolveData, resolveRemoteParquet } from "../src/node.ts"
+import { createLoader, dataListing, openDataset, resolveData, resolveRemoteParquet } from "../src/node.ts"
 import { remoteSource } from "../src/remote.ts"
 
 const files = goldenPath("parquet")
@@ -46,7 +46,10 @@ beforeAll(async () => {
     seen.push({ host: headers.host, token: headers.authorization })
     // As a signed address does.
     if (method !== "GET") return response.writeHead(403).end()
-    const bytes = readFileSync(join(files, new URL(url, "http://x").pathname))
+    const { pathname } = new URL(url, "http://x")
+    const bytes = readFileSync(
+      pathname.startsWith("/webdataset/") ? goldenPath(pathname.slice(1)) : join(files, pathname),
+    )
     const [from = 0, end = 0] = (/^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "")?.slice(1) ?? []).map(Number)
     const to = Math.min(bytes.length, end + 1)
     const answer = faults.shift() ?? whole
@@ -180,6 +183,42 @@ it("shards have the splits of their names, and the order is said", async () => {
   expect(notes.at(-1)).toMatch(/^order: windowed:\d+x\d+, since the images are on a server: /)
   expect(await training.read(17)).toMatchObject({ height: 8, width: 8 })
   await expect(resolveData(`${host}/photos.zip`)).rejects.toThrow(
-    "of addresses, those of .parquet files are read; download others",
+    "of addresses, those of .parquet files and of .tar shards are read; download others",
+  )
+  await expect(resolveData("http://[")).rejects.toThrow("an address of data is none that can be read")
+})
+
+it("shards of WebDataset on a server give the batches of a window on the disk", async () => {
+  const order = { rows: 3, blocks: 2 }
+  const batches = async (path: string): Promise<string[]> => {
+    const { train } = await resolveData(path, { order, valFraction: 0.2 })
+    const loader = await createLoader({ source: train, order, batchSize: 5, shuffle: true, epochs: 2 })
+    const texts: string[] = []
+    for await (const { images } of loader) texts.push(Buffer.from(images.buffer).toString("base64"))
+    return texts
+  }
+  const pattern = "webdataset/cls/train-{000000..000002}.tar"
+  faults = [status(503), whole, (response) => void response.destroy()]
+  expect(await batches(`${host}/${pattern}?signature=secret`)).toEqual(await batches(goldenPath(pattern)))
+})
+
+it("shards on a server are counted once, and said to be read in windows", async () => {
+  const address = `${host}/webdataset/json/{train,val}-000000.tar?signature=secret`
+  const resolved = await resolveData(address)
+  const { train, val, notes } = resolved
+  expect(notes.slice(1)).toEqual([
+    "the shards were read once to count their images: 61440 bytes",
+    expect.stringMatching(/^order: windowed:\d+x\d+, since the images are on a server: /),
+  ])
+  const dataset = await openDataset(train)
+  expect([dataset.classes, dataset.length, val && (await openDataset(val)).length]).toEqual([
+    ["cat", "dog", "owl"],
+    18,
+    6,
+  ])
+  expect(dataset.describe(0)).toBe(`${host}/webdataset/json/train-000000.tar: 0001.png`)
+  expect(await dataListing(resolved, "/")).toMatchObject({ files: 2, bytes: 61_440 })
+  await expect(resolveData(address, { order: "exact" })).rejects.toThrow(
+    "shards on a server are read in windows: leave out --order exact, or download them",
   )
 })

@@ -13,7 +13,12 @@ Models and data sets lie in the cache that Python shares. A download that was in
 `
 
 export const pull = defineCommand({
-  arguments: [["<name>", "hf:owner/name, or with @revision (a branch, tag or commit) or /file.npz behind it; hf:datasets/owner/name for data"]],
+  arguments: [
+    [
+      "<name>",
+      "hf:owner/name, or with @revision (a branch, tag or commit) or /file.npz behind it; hf:datasets/owner/name for data",
+    ],
+  ],
   flags: jsonFlag,
   examples: [
     ["vitrine pull hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k", ""],

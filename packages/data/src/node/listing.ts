@@ -4,7 +4,7 @@ import { relative } from "node:path"
 import { promisify } from "node:util"
 import { at } from "../at.ts"
 import { eachConcurrently } from "../concurrent.ts"
-import type { DatasetSource } from "../dataset.ts"
+import type { DatasetSource, ParquetPart } from "../dataset.ts"
 import { grouped } from "../grouped.ts"
 import { mapped, type NameList } from "../names.ts"
 import { isAddress } from "../remote.ts"
@@ -138,6 +138,12 @@ async function namesOf(source: DatasetSource, root: string): Promise<SizedNames>
     const nameOf = (path: string): string => relative(root, path).replaceAll("\\", "/")
     return { names: mapped(paths, nameOf), sizes }
   }
+  const anywhere = async (files: readonly Pick<ParquetPart, "path" | "bytes">[]): Promise<SizedNames> => {
+    const remote = files.filter(({ path }) => isAddress(path))
+    const local = await onDisk(files.flatMap(({ path }) => (isAddress(path) ? [] : [path])))
+    const names = remote.map(({ path }) => new URL(path).pathname)
+    return together([local, { names, sizes: Float64Array.from(remote, ({ bytes }) => bytes) }])
+  }
   switch (source.kind) {
     case "subset":
       return namesOf(source.of, root)
@@ -148,13 +154,9 @@ async function namesOf(source: DatasetSource, root: string): Promise<SizedNames>
     case "packed":
       return { names: source.names, sizes: source.sizes }
     case "shards":
-      return onDisk(source.paths)
-    case "parquet": {
-      const remote = source.files.filter(({ path }) => isAddress(path))
-      const local = await onDisk(source.files.flatMap(({ path }) => (isAddress(path) ? [] : [path])))
-      const names = remote.map(({ path }) => new URL(path).pathname)
-      return together([local, { names, sizes: Float64Array.from(remote, ({ bytes }) => bytes) }])
-    }
+      return anywhere(source.paths.map((path, i) => ({ path, bytes: at(source.bytes, i) })))
+    case "parquet":
+      return anywhere(source.files)
     case "files":
       return onDisk(absolutePaths(source))
     case "shapes":

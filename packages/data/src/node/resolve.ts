@@ -15,7 +15,7 @@ import { divide } from "./divide.ts"
 import { readIdx } from "./idx.ts"
 import { resolveNpz } from "./npz.ts"
 import { bracePattern } from "./braces.ts"
-import { areSamples, resolveShards } from "./shards/resolve.ts"
+import { areSamples, resolveShards, type ShardFile } from "./shards/resolve.ts"
 import { isParquetPath, parquetNames } from "./parquet/names.ts"
 import type { ParquetOptions } from "./parquet/options.ts"
 import { resolveParquet, resolveRemoteParquet } from "./parquet/resolve.ts"
@@ -40,7 +40,7 @@ export interface ResolveOptions extends FolderOptions, ColumnOptions, ParquetOpt
  *   over class folders, or another .csv, .tsv or .jsonl if there are no class folders; or such a table itself;
  * - a .tar, .tar.gz, .tgz or .zip of such a folder,
  * - a .tar of WebDataset's samples, a folder of them, or a pattern with braces, as `train-{000..009}.tar`;
- * - the address of a .parquet file on a server, which is read by ranges;
+ * - the address of a .parquet file or of a .tar shard on a server, which is read by ranges;
  * - a .parquet file, or a folder of them, with images as bytes or as paths;
  * - an .npz with x_train and y_train, or MedMNIST's train_images and train_labels.
  * @throws VitrineError with the path and what was expected
@@ -79,7 +79,7 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
     if (idx !== undefined) return idx
     const tars = shardNames(tree, info.isDirectory())
     if (tars !== undefined)
-      return await resolveShards(info.isDirectory() ? path : dirname(path), tars, pathOrName, options)
+      return await resolveShards(shardFiles(info.isDirectory() ? path : dirname(path), tars), pathOrName, options)
     const parquet = info.isDirectory() && !hasImages(tree) ? parquetNames(tree.others) : []
     return parquet.length > 0
       ? await resolveParquet(path, parquet, pathOrName, options)
@@ -100,15 +100,27 @@ function shardNames(tree: FileTree, isFolder: boolean): readonly string[] | unde
 
 const hasImages = ({ names, others }: FileTree): boolean => names.length > others.length
 
-/** Resolves the address of a Parquet file, or a pattern of addresses. */
+const shardFiles = (folder: string, names: readonly string[]): ShardFile[] =>
+  names.map((name) => ({ name, path: join(folder, name) }))
+
+/** Resolves the address of a Parquet file or a shard, or a pattern of addresses. */
 function resolveAddress(address: string, options: ResolveOptions): Promise<ResolvedData> {
   const urls = bracePattern(address) ?? [address]
+  if (![address, ...urls].every((url) => URL.canParse(url)))
+    throw new VitrineError("config", "an address of data is none that can be read, as https://host/train.parquet")
   const title = plainAddress(address)
-  const broken = urls.find((url) => !URL.canParse(url) || !isParquetPath(new URL(url).pathname))
-  if (broken !== undefined)
-    throw new VitrineError("config", `${title}: of addresses, those of .parquet files are read; download others`)
   const parts = urls.map((url) => ({ url, name: basename(new URL(url).pathname) }))
-  return resolveRemoteParquet(parts, title, options)
+  if (parts.every(({ name }) => isParquetPath(name))) return resolveRemoteParquet(parts, title, options)
+  if (parts.every(({ name }) => /\.tar$/i.test(name)))
+    return resolveShards(
+      parts.map(({ url, name }) => ({ name, path: url })),
+      title,
+      options,
+    )
+  throw new VitrineError(
+    "config",
+    `${title}: of addresses, those of .parquet files and of .tar shards are read; download others`,
+  )
 }
 
 /** Resolves the files of a pattern with braces: Parquet, or shards of WebDataset. */
@@ -118,7 +130,7 @@ async function resolvePattern(files: readonly string[], title: string, options: 
   const names = paths.map((path) => relative(folder, path).replaceAll("\\", "/"))
   return names.every(isParquetPath)
     ? resolveParquet(folder, names, title, options)
-    : resolveShards(folder, names, title, options)
+    : resolveShards(shardFiles(folder, names), title, options)
 }
 
 /** Finds labels in a table if there is one with labels, and otherwise in folders. */

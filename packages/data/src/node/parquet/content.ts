@@ -85,7 +85,7 @@ export async function contentOf(
 const [leastWindow, mostWindow] = [2 ** 24, 2 ** 25]
 
 /** A window of the bytes of half a row group, within bounds, in blocks of a portion. */
-function windowOf(bytesOfRow: number, group: number, rows: number): WindowedOrder {
+export function windowOf(bytesOfRow: number, group: number, rows: number): WindowedOrder {
   const window = Math.min(mostWindow, Math.max(leastWindow, group / 2))
   return { rows, blocks: Math.max(2, Math.round(window / (rows * bytesOfRow))) }
 }

@@ -3,7 +3,7 @@ import { at } from "../../at.ts"
 import { BrokenImageError } from "../../broken.ts"
 import type { Dataset, ParquetPart, ParquetSource } from "../../dataset.ts"
 import { openParquetFile } from "../../parquet/file.ts"
-import { isAddress, plainAddress, remoteSource } from "../../remote.ts"
+import { addressOrPath, isAddress, remoteSource } from "../../remote.ts"
 import { copyFrom } from "../archive.ts"
 import { encodedImages } from "../encoded.ts"
 import { fileSource, openFile } from "../open-file.ts"
@@ -23,7 +23,7 @@ export function openParquet(source: ParquetSource): Dataset {
   const describe = (example: number): string => {
     const [place, row] = placeOf(starts, at(rows, example))
     const { path } = at(files, place)
-    return `${isAddress(path) ? plainAddress(path) : path}, row ${row}`
+    return `${addressOrPath(path)}, row ${row}`
   }
   const sizeOf = (example: number): number | undefined => index?.sizes[at(rows, example)]
   return encodedImages({

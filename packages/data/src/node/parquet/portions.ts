@@ -3,14 +3,11 @@ import type { Order } from "../../order.ts"
 import { guarded, type ParquetFile, type ParquetGroup } from "../../parquet/file.ts"
 import { columnPortions, growthOf, type Portion } from "../../parquet/pages.ts"
 import { portionImages } from "../../parquet/values.ts"
+import { keptPortions } from "../kept-portions.ts"
 import { lastIndex } from "./places.ts"
 
 /** The bytes of images that are read together. Small portions make the blocks of an order small. */
 export const portionBytes: { readonly disk: number; readonly server: number } = { disk: 2 ** 20, server: 2 ** 22 }
-/** Portions that are read and decompressed at a time. */
-const atOnce = 2
-/** Portions that are kept at least, and bytes of them that are kept at most. */
-const [fewest, mostBytes] = [8, 2 ** 28]
 
 type Images = readonly (Uint8Array | null)[]
 
@@ -25,30 +22,8 @@ export type PortionReader = (
  * @param path the column with the images
  */
 export function portionReader(path: string, order: Order): PortionReader {
-  const kept = new Map<string, { readonly bytes: number; readonly images: Promise<Images> }>()
-  // A block begins and ends within a portion, so that a window of blocks may need twice as many.
-  const most = order === "exact" ? fewest : Math.max(fewest, 4 * order.blocks + 4)
-  const gate = limited(atOnce)
-  let bytes = 0
+  const load = keptPortions<Images>(order)
   let files = 0
-  const load = (key: string, size: number, read: () => Promise<Images>): Promise<Images> => {
-    const earlier = kept.get(key)
-    kept.delete(key)
-    const entry = earlier ?? { bytes: size, images: gate(read) }
-    kept.set(key, entry)
-    if (earlier !== undefined) return entry.images
-    bytes += size
-    entry.images.catch(() => {
-      // A read that failed, as of a network, may be tried again.
-      if (kept.get(key) === entry && kept.delete(key)) bytes -= size
-    })
-    for (const [oldest, { bytes: freed }] of kept) {
-      if (kept.size <= 2 || (kept.size <= most && bytes <= mostBytes)) break
-      kept.delete(oldest)
-      bytes -= freed
-    }
-    return entry.images
-  }
   return (file, cheap) => {
     const number = files++
     const groups = file.groups.map((group): OpenGroup => ({ group, portions: undefined }))
@@ -84,23 +59,6 @@ export function portionReader(path: string, order: Order): PortionReader {
           .then(([images]) => images)
           .catch(() => {}) // The error is reported when the row is read.
       },
-    }
-  }
-}
-
-/** Lets some tasks run at a time. The others wait for their turn. */
-function limited(most: number): <T>(task: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = []
-  let running = 0
-  return async (task) => {
-    if (running === most) await new Promise<void>((resolve) => waiting.push(resolve))
-    else running++
-    try {
-      return await task()
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) running--
-      else next()
     }
   }
 }

@@ -1,6 +1,9 @@
-import { basename, join } from "node:path"
+import { basename } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../../at.ts"
+import { mapConcurrently } from "../../concurrent.ts"
+import { orderText, type WindowedOrder } from "../../order.ts"
+import { isAddress, remoteSource } from "../../remote.ts"
 import { decodedFormats, fileKind, passedOverLines } from "../../formats.ts"
 import type { ShardsSource } from "../../dataset.ts"
 import type { ResolvedData } from "../../resolved.ts"
@@ -12,7 +15,12 @@ import type { Table } from "../../tables/table.ts"
 import { splitExamples, splitSources } from "../../tables/split-examples.ts"
 import type { ParquetOptions } from "../parquet/options.ts"
 import { checkCells } from "../tables/parse.ts"
-import { readShard, type Sample, type SampleImage, sampleName } from "./samples.ts"
+import { fileReader } from "../archive.ts"
+import { openFile } from "../open-file.ts"
+import { windowOf } from "../parquet/content.ts"
+import { portionBytes } from "../parquet/portions.ts"
+import { sequentialReader } from "./remote.ts"
+import { readShard, type Sample, type SampleImage, sampleName, type Shard } from "./samples.ts"
 
 /** Whether names in a tar file are those of WebDataset: a `.cls`, or texts beside images that are in no class folders. */
 export function areSamples(names: readonly string[]): boolean {
@@ -20,25 +28,35 @@ export function areSamples(names: readonly string[]): boolean {
   return extensions.includes("cls") || (names.every((name) => !name.includes("/")) && extensions.includes("json"))
 }
 
+/** A shard: its name, which may say its split, and its path or its address on a server. */
+export interface ShardFile {
+  readonly name: string
+  readonly path: string
+}
+
 /**
- * Finds images and labels in tar shards of WebDataset.
- * @param folder the folder of the shards
+ * Finds images and labels in tar shards of WebDataset. Shards on servers are read once for that.
  * @throws VitrineError (file, config)
  */
 export async function resolveShards(
-  folder: string,
-  names: readonly string[],
+  files: readonly ShardFile[],
   title: string,
   options: ParquetOptions,
 ): Promise<ResolvedData> {
+  const names = files.map(({ name }) => name)
+  const paths = files.map(({ path }) => path)
   const parts = namedShards(names, title)
-  const paths = parts.map(({ name }) => join(folder, name))
-  const bytes: number[] = []
+  const isRemote = paths.some(isAddress)
+  if (isRemote && options.order === "exact")
+    throw new VitrineError(
+      "config",
+      `${title}: shards on a server are read in windows: leave out --order exact, or download them`,
+    )
+  const shards = await mapConcurrently(paths, shardsAtOnce, openShard)
+  const bytes = shards.map(({ bytes }) => bytes)
   const samples: (Sample & { readonly shard: number })[] = []
   const passed: (readonly [kind: string, example: string])[] = []
-  for (const [shard, path] of paths.entries()) {
-    const read = await readShard(path)
-    bytes.push(read.bytes)
+  for (const [shard, read] of shards.entries()) {
     for (const sample of read.samples) samples.push({ ...sample, shard })
     for (const other of read.others) passed.push([fileKind(other), other])
   }
@@ -64,6 +82,7 @@ export async function resolveShards(
   const facts = { classes, several: labelSets !== undefined, title, table: table.name }
   const lists = splitExamples(examples, facts, options, () => "has no image with a label")
   const labelNames = columns.labels.map((column) => table.columns[column] ?? "")
+  const order = isRemote ? windowedOrder(rows, options.order) : undefined
   return {
     ...splitSources(
       lists,
@@ -73,6 +92,7 @@ export async function resolveShards(
         ...sourceLabels(examples, read),
         paths,
         bytes,
+        ...(order && { order }),
         shards: Uint32Array.from(examples, ({ shard }) => shard),
         names: examples.map(({ image }) => image.name),
         offsets: Float64Array.from(examples, ({ image }) => image.offset),
@@ -83,8 +103,41 @@ export async function resolveShards(
     notes: [
       `images and labels by ${paths.length === 1 ? "a shard" : `${paths.length} shards`} of WebDataset (.${extensions.join(", .")}; ${labelNames.slice(0, 4).join(", ")})`,
       ...read.notes,
+      ...(order === undefined ? [] : remoteNotes(order, bytes)),
     ],
   }
+}
+
+/** Shards that are listed at a time. */
+const shardsAtOnce = 4
+
+/** Lists the samples of a shard. */
+async function openShard(path: string): Promise<Shard & { readonly bytes: number }> {
+  if (isAddress(path)) {
+    const source = await remoteSource({ url: path })
+    return { ...(await readShard(sequentialReader(source), source.name)), bytes: source.size }
+  }
+  const { file, size } = await openFile(path)
+  try {
+    return { ...(await readShard(fileReader(file, size), path)), bytes: size }
+  } finally {
+    await file.close()
+  }
+}
+
+/** The order that was chosen, or windows of about 16 MiB in blocks of 4 MiB. */
+function windowedOrder(rows: readonly Row[], choice: ParquetOptions["order"]): WindowedOrder {
+  if (typeof choice === "object") return choice
+  const mean = Math.max(1, rows.reduce((sum, { image }) => sum + image.size, 0) / Math.max(1, rows.length))
+  return windowOf(mean, 0, Math.max(1, Math.round(portionBytes.server / mean)))
+}
+
+function remoteNotes(order: WindowedOrder, bytes: readonly number[]): string[] {
+  const total = bytes.reduce((sum, each) => sum + each, 0)
+  return [
+    `the shards were read once to count their images: ${total} bytes`,
+    `order: ${orderText(order)}, since the images are on a server: ${order.blocks} blocks of ${order.rows} rows at a time are mixed`,
+  ]
 }
 
 interface Row extends Sample {

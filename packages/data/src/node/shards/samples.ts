@@ -1,9 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import { isImagePath } from "../../formats.ts"
 import { deepest, isDeepJson } from "../../text.ts"
-import { fileReader } from "../archive.ts"
-import { openFile } from "../open-file.ts"
-import { readTar, type TarFile } from "../tar.ts"
+import { type ByteReader, readTar, type TarFile } from "../tar.ts"
 
 /** An image of a sample: its extension, as `jpg` or `left.jpg`, and its place in the shard. */
 export interface SampleImage extends TarFile {
@@ -19,7 +17,6 @@ export interface Sample {
 }
 
 export interface Shard {
-  readonly bytes: number
   readonly samples: readonly Sample[]
   /** Files of other kinds. */
   readonly others: readonly string[]
@@ -39,43 +36,38 @@ const isText = (extension: string): boolean => /(^|\.)(cls|txt|json)$/.test(exte
 
 /**
  * Lists the samples of a tar file. Texts are read, images are not.
+ * @param reader gives at least 1 MiB at a time, if there is as much
+ * @param path the name of the shard in errors
  * @throws VitrineError (file)
  */
-export async function readShard(path: string): Promise<Shard> {
-  const { file, size: bytes } = await openFile(path)
-  try {
-    const samples = new Map<string, OpenSample>()
-    const others: string[] = []
-    let texts = 0
-    const reader = fileReader(file, bytes)
-    await readTar(reader, path, async (entry) => {
-      const [key, extension] = sampleName(entry.name)
-      const isImage = isImagePath(entry.name)
-      if (!isImage && !isText(extension)) {
-        others.push(entry.name)
-        return false
-      }
-      const sample: OpenSample = samples.get(key) ?? { key, images: [], fields: new Map() }
-      samples.set(key, sample)
-      if (isImage) {
-        sample.images.push({ ...entry, extension })
-        return false
-      }
-      texts += entry.size
-      if (entry.size > mostText || texts > mostTexts)
-        throw new VitrineError(
-          "file",
-          `${path}: ${entry.name}: texts of up to ${mostText} bytes, ${mostTexts} in all, are read beside images`,
-        )
-      // A read gives at most what the reader holds, which is larger than a text.
-      const text = new TextDecoder().decode(await reader.read(entry.size))
-      for (const [field, value] of fieldsOf(extension, text, `${path}: ${entry.name}`)) sample.fields.set(field, value)
-      return true
-    })
-    return { bytes, samples: [...samples.values()], others }
-  } finally {
-    await file.close()
-  }
+export async function readShard(reader: ByteReader, path: string): Promise<Shard> {
+  const samples = new Map<string, OpenSample>()
+  const others: string[] = []
+  let texts = 0
+  await readTar(reader, path, async (entry) => {
+    const [key, extension] = sampleName(entry.name)
+    const isImage = isImagePath(entry.name)
+    if (!isImage && !isText(extension)) {
+      others.push(entry.name)
+      return false
+    }
+    const sample: OpenSample = samples.get(key) ?? { key, images: [], fields: new Map() }
+    samples.set(key, sample)
+    if (isImage) {
+      sample.images.push({ ...entry, extension })
+      return false
+    }
+    texts += entry.size
+    if (entry.size > mostText || texts > mostTexts)
+      throw new VitrineError(
+        "file",
+        `${path}: ${entry.name}: texts of up to ${mostText} bytes, ${mostTexts} in all, are read beside images`,
+      )
+    const text = new TextDecoder().decode(await reader.read(entry.size))
+    for (const [field, value] of fieldsOf(extension, text, `${path}: ${entry.name}`)) sample.fields.set(field, value)
+    return true
+  })
+  return { samples: [...samples.values()], others }
 }
 
 /** A sample whose files are still being listed. */
