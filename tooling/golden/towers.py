@@ -1,10 +1,13 @@
-"""towers-*: folders of transformers' CLIP, SigLIP and MAE, images, and the features or logits of the vision half."""
+"""towers-*: folders of transformers' CLIP, SigLIP and MAE and of timm's MAE, images, and the features or logits of the vision half."""
 
 import json
 
 import numpy as np
+import timm
 import torch
 from PIL import Image
+from timm.data import create_transform, resolve_data_config
+from timm.models._hub import save_for_hf
 from transformers import (
     AutoImageProcessor,
     CLIPConfig,
@@ -26,7 +29,7 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 from transformers.utils import logging
 
-from cases import chosen
+from cases import chosen, is_chosen, seed_of
 from common import FILES
 from folder import picture
 from huggingface import IMAGES, redraw
@@ -63,9 +66,40 @@ def outputs(model: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
     return out.logits if "logits" in out else out.pooler_output
 
 
+def save_images(folder, seed: int, prepare) -> torch.Tensor:
+    """Draws images into a folder, and prepares them: [images, channels, height, width]."""
+    rng = np.random.default_rng(seed)
+    inputs = []
+    for file, (width, height) in IMAGES.items():
+        Image.fromarray(picture(width, height, 3, rng)).save(folder / file)
+        with Image.open(folder / file) as image:
+            inputs.append(prepare(image))
+    return torch.stack(inputs)
+
+
+def save_results(folder, seed: int, outputs: torch.Tensor) -> None:
+    results = [dict(file=file, outputs=row.tolist()) for file, row in zip(IMAGES, outputs)]
+    (folder / "expected.json").write_text(json.dumps(dict(seed=seed, results=results), indent=1) + "\n")
+
+
+def timm_mae(seed: int) -> None:
+    """A folder as timm publishes the weights of MAE's encoder: a model without classes."""
+    data = dict(tag="mae", num_classes=0, input_size=(3, 40, 40), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    size = dict(img_size=40, patch_size=8, embed_dim=48, depth=2, num_heads=3)
+    model = timm.create_model("vit_base_patch16_224", pretrained_cfg_overlay=data, num_classes=0, **size).eval()
+    redraw(model, torch.Generator().manual_seed(seed))
+    folder = FILES / "towers-timm-mae"
+    save_for_hf(model, folder, model_args=size, safe_serialization=True)
+    (folder / "model.safetensors").chmod(0o644)
+    transform = create_transform(**resolve_data_config({}, model=model))
+    save_results(folder, seed, model(save_images(folder, seed, transform)))
+
+
 @torch.no_grad()
 def generate() -> None:
     logging.disable_progress_bar()
+    if is_chosen("towers-timm-mae"):
+        timm_mae(seed_of("towers-timm-mae"))
     for name, (architecture, config, processor), seed in chosen("towers-", MODELS):
         folder = FILES / f"towers-{name}"
         model = architecture(config)
@@ -76,12 +110,5 @@ def generate() -> None:
         processor.save_pretrained(folder)
         model = architecture.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
         processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
-        rng = np.random.default_rng(seed)
-        inputs = []
-        for file, (width, height) in IMAGES.items():
-            Image.fromarray(picture(width, height, 3, rng)).save(folder / file)
-            with Image.open(folder / file) as image:
-                inputs.append(processor(image, return_tensors="pt")["pixel_values"][0])
-        batch = torch.stack(inputs)
-        results = [dict(file=file, outputs=row.tolist()) for file, row in zip(IMAGES, outputs(model, batch))]
-        (folder / "expected.json").write_text(json.dumps(dict(seed=seed, results=results), indent=1) + "\n")
+        batch = save_images(folder, seed, lambda image: processor(image, return_tensors="pt")["pixel_values"][0])
+        save_results(folder, seed, outputs(model, batch))

@@ -62,13 +62,24 @@ describe("published models are known by their shapes, or ask", () => {
   test("such as these", async () => {
     const taken = async (name: string): Promise<readonly string[] | undefined> =>
       read((await fromTimmConfig({ architecture: name }, name)).config as ViTConfig).notes
-    const rest = "at 224×224, its images for timm's usual ones"
-    expect(await taken("vit_base_patch16_384")).toEqual([
-      `has no config.json: taken for vit_base_patch16_224 with 12 heads, gelu and ε = 0.000001, ${rest}`,
-    ])
-    expect(await taken("vit_giant_patch14_reg4_dinov2")).toEqual([
-      `has no config.json: taken for vit_giant_patch14_reg4_dinov2 with 24 heads, silu and ε = 0.000001, ${rest}`,
-    ])
+    const taken224 = (name: string, untold: string): readonly string[] => [
+      `has no config.json: taken for ${name} with ${untold}, at 224×224, its images for timm's usual ones; no tensor tells these`,
+    ]
+    expect(await taken("vit_base_patch16_384")).toEqual(
+      taken224(
+        "vit_base_patch16_224",
+        "12 heads, gelu, ε = 0.000001, the class token as features, norms before the layers",
+      ),
+    )
+    expect(await taken("vit_giant_patch14_reg4_dinov2")).toEqual(
+      taken224("vit_giant_patch14_reg4_dinov2", "24 heads, silu, ε = 0.000001, the class token as features"),
+    )
+    expect(await taken("vit_huge_patch14_xp_224")).toEqual(
+      taken224("vit_huge_patch14_xp_224", "gelu, ε = 0.000001, the class token as features"),
+    )
+    expect((await taken("vit_small_plus_patch16_dinov3"))?.[0]).toMatch(
+      /with 6 heads, silu, ε = 0\.00001, .*, coordinates in the order ij, pairs of halves, a temperature of 100, coordinates of centres, at 256×256/,
+    )
     expect(await fault(taken("vit_base_patch16_siglip_gap_224"))).toBe(
       "w.safetensors: the weights do not tell the number of heads (16 in vit_base_patch16_gap_224, 12 in vit_base_patch16_siglip_gap_512): say it (--num-heads)",
     )

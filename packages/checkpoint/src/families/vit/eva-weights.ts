@@ -13,6 +13,7 @@ import { imageNetMean, imageNetStd } from "../../preprocessing.ts"
 import { type ShapedSource, sizeAt, sourceTensors, type TensorNames } from "../../sources.ts"
 import { checkTensors } from "../../tensors.ts"
 import { timmArchitecture } from "../../timm-names.ts"
+import { assumptions } from "./assumptions.ts"
 import { evaArchitectures } from "./eva-architectures.ts"
 import { readEva } from "./eva.ts"
 
@@ -59,16 +60,14 @@ export function readEvaWeights(
   ]
   const sources = new Map(vitParameters(config).map(source))
   checkTensors({ tensors }, sourceTensors(sources), file)
-  const { channels, imageSize, heads } = config
+  const { channels, imageSize } = config
   const { mean, std } = statistics(name, channels)
   return {
     config,
     preprocessing: { size: imageSize, interpolation: "bicubic", cropPct: 0.9, cropMode: "center", mean, std },
     labels: null,
     positionMethod: "timm",
-    notes: [
-      `has no config.json: taken for ${name} with ${heads} heads at ${imageSize.join("×")}, its images for timm's usual ones`,
-    ],
+    notes: [assumptions(name, config)],
     sources,
   }
 }

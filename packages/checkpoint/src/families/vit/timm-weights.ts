@@ -18,6 +18,7 @@ import { type ShapedSource, sizeAt, sourceTensors } from "../../sources.ts"
 import { checkTensors } from "../../tensors.ts"
 import { timmArchitecture } from "../../timm-names.ts"
 import type { Weights } from "../../weights.ts"
+import { assumptions } from "./assumptions.ts"
 import { classPosition } from "./class-position.ts"
 import { isEvaWeights, readEvaWeights } from "./eva-weights.ts"
 import { otherKind, publishedModel, sameNames, sameSizes, type Structure, structureOf } from "./published.ts"
@@ -289,9 +290,7 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
   const [name = "a model"] = sized.keys()
   return {
     config,
-    notes: [
-      `has no config.json: taken for ${architecture ?? name} with ${heads} heads, ${activation} and ε = ${layerNormEpsilon}, at ${imageSize.join("×")}, its images for timm's usual ones`,
-    ],
+    notes: [assumptions(architecture ?? name, config)],
   }
 }
 
