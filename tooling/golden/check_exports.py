@@ -2,13 +2,14 @@
 
     python check_exports.py [--names PART] [--out TABLE.json]
 
-The models are timm's by name, narrowed, with random weights.
+The models are timm's by name, narrowed, with random weights, and the encoder of transformers' MAE.
 Build Vitrine before. Prints a line for each export: the largest difference in shares of max(2e-5, 1e-5 * max|logit|), or
 why the export is refused. The exit status is 1 if a reload fails or if float32 differs by more than one share. float16
 and int8 are printed in shares of max|logit|, and do not decide.
 """
 
 import argparse
+import itertools
 import json
 import logging
 import re
@@ -27,6 +28,7 @@ from timm.data import create_transform, resolve_data_config
 
 from check_names import Vitrine, build, narrow, save
 from check_timm import load as load_timm
+from common import redraw
 
 TIMM = {
     "vision_transformer": "vit_tiny_patch16_384 vit_base_patch32_clip_quickgelu_224 vit_base_patch16_siglip_256 vit_small_patch14_dinov2 vit_small_patch14_reg4_dinov2 "
@@ -61,6 +63,22 @@ def sources(part: str, work: Path):
                 save(model, args, folder)
                 with torch.no_grad():
                     yield f"{name}{' without head' if classes == 0 else ''}", folder, x, model(x)
+
+
+@torch.no_grad()
+def mae(part: str, work: Path):
+    """A folder of transformers' MAE, whose encoder sees every patch here."""
+    name = "vit_mae without head"
+    if not re.search(part, name):
+        return
+    config = transformers.ViTMAEConfig(hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermediate_size=80, image_size=40, patch_size=8, mask_ratio=0.0)
+    model = transformers.ViTMAEModel(config)
+    redraw(model, torch.Generator().manual_seed(len(name)))
+    folder = work / "vit_mae"
+    model.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": "ViTImageProcessor", "size": {"height": 40, "width": 40}}))
+    x = torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(1))
+    yield name, folder, x, model.eval()(x).last_hidden_state[:, 0]
 
 
 @torch.no_grad()
@@ -110,7 +128,7 @@ def main() -> None:
     torch.set_num_threads(1)
     vitrine, rows = Vitrine("onnx"), []
     with tempfile.TemporaryDirectory() as place:
-        for name, folder, x, expected in sources(options.names, Path(place)):
+        for name, folder, x, expected in itertools.chain(sources(options.names, Path(place)), mae(options.names, Path(place))):
             for target in ("timm", "hf", "onnx"):
                 out = Path(place) / f"{folder.name}-{target}"
                 to = {"to": target, "out": str(out), "cropMode": "squash"} | ({"precision": list(PRECISIONS)} if target == "onnx" else {})
