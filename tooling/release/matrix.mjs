@@ -3,12 +3,15 @@
 // row fails.
 //
 //     npm run test:release [-- WORD …]      only rows whose name holds one of the words
-import { execFile } from "node:child_process"
-import { mkdirSync, mkdtempSync, copyFileSync, rmSync, writeFileSync } from "node:fs"
+import { execFile, spawn } from "node:child_process"
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { promisify } from "node:util"
+import { chromium } from "playwright"
 import { transformWithOxc } from "vite"
+import { findChromium } from "../browser/chromium.mjs"
 import { swiftShaderEnvironment } from "../browser/swiftshader.mjs"
 import { pack, stage } from "./src/pack.mjs"
 import { root } from "./src/packages.mjs"
@@ -46,9 +49,17 @@ const env = {
 /** A folder of an app, in which programs run. */
 function app(name) {
   const folder = join(base, name)
-  mkdirSync(folder)
-  const write = (file, text) => writeFileSync(join(folder, file), text)
-  write("package.json", JSON.stringify({ name: "app", version: "1.0.0", private: true, type: "module" }))
+  mkdirSync(folder, { recursive: true })
+  const manifest = { name: "app", version: "1.0.0", private: true, type: "module" }
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest))
+  return { ...programs(folder), within: (inner) => programs(join(folder, inner)) }
+}
+
+function programs(folder) {
+  const write = (file, text) => {
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
+    writeFileSync(join(folder, file), text)
+  }
   const run = async (program, ...args) => {
     const { stdout } = await exec(program, args, { cwd: folder, env, maxBuffer: 2 ** 26, timeout: 600_000 })
     return stdout
@@ -76,6 +87,35 @@ import { load } from "vitrine"
 globalThis.answer = load("model", { backend: "reference" }).catch((error) => error.message)
 `
 const html = '<!doctype html><div id="root"></div><script type="module" src="./page.js"></script>'
+
+const photo = join(root, "tooling/golden/files/vit-folder-tiny/exact-rgb.png")
+
+function holds(text, expected) {
+  if (!expected.test(text)) throw new Error(`printed ${JSON.stringify(text)}`)
+}
+
+/** Serves an app by a command, and visits it with Chromium. PORT in the command becomes a free port. */
+async function served({ folder }, command, visit) {
+  const port = 20_000 + Math.floor(20_000 * Math.random())
+  const words = command.replace("PORT", port).split(" ")
+  const server = spawn("npx", ["-y", ...words], { cwd: folder, env, stdio: "ignore", detached: true })
+  const browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] })
+  try {
+    const page = await browser.newPage()
+    const address = `http://localhost:${port}/`
+    for (let tries = 0; ; tries++) {
+      const answer = await fetch(address).catch(() => null)
+      if (answer?.ok) break
+      if (tries === 120) throw new Error(`${command} does not answer`)
+      await sleep(500)
+    }
+    await page.goto(address)
+    await visit(page)
+  } finally {
+    await browser.close()
+    if (server.pid !== undefined) process.kill(-server.pid)
+  }
+}
 
 async function withVitrine(name) {
   const at = app(name)
@@ -177,6 +217,62 @@ rows.set("next", async (at) => {
   )
   await at.run("npm", "install", "next@16", "react@19", "react-dom@19")
   await at.npx("next", "build")
+})
+for (const [template, check] of Object.entries({
+  node: async (at) => {
+    await at.run("npm", "install")
+    holds(await at.run("npm", "start"), /right: .*\nruns\/first knows arrow/)
+  },
+  deno: async (at) => holds(await at.npx("deno@2", "task", "start"), /runs\/first knows arrow/),
+  vite: async (at) => {
+    await at.run("npm", "install")
+    await at.run("npm", "run", "build")
+    await served(at, "vite preview --port PORT --strictPort", (page) =>
+      page
+        .getByRole("status")
+        .getByText(/^knows arrow/)
+        .waitFor({ timeout: 120_000 }),
+    )
+  },
+  next: async (at) => {
+    await at.run("npm", "install")
+    await at.run("npm", "run", "build")
+    await served(at, "next start --port PORT", async (page) => {
+      const status = page.getByRole("status").getByText(/^\w+ \d+ %/)
+      for (const label of ["On the server", "In the browser"]) {
+        await page.getByLabel(label).setInputFiles(photo)
+        await status.waitFor({ timeout: 120_000 })
+        await page.reload()
+      }
+    })
+  },
+}))
+  rows.set(`template ${template}`, async (at) => {
+    await at.npx("create-vitrine", "app", "--template", template)
+    await check(at.within("app"))
+  })
+rows.set("one file", async (at) => {
+  // As docs/how-to/cdn.md says.
+  await at.run("npm", "install", "vitrine", "esbuild@0.28")
+  at.write("vitrine.js", 'export * from "vitrine/web"\n')
+  const flags = ["--bundle", "--format=esm", "--splitting", "--minify", "--outdir=public", "--external:node:*"]
+  await at.npx("esbuild", "vitrine.js", ...flags)
+  const engine = join(at.folder, "node_modules/onnxruntime-web/dist")
+  for (const file of readdirSync(engine).filter((name) => /\.(wasm|mjs)$/.test(name)))
+    cpSync(join(engine, file), join(at.folder, "public/ort", file))
+  at.write(
+    "public/index.html",
+    `<!doctype html><output></output><script type="module">
+    import { load, memoryStore, train } from "./vitrine.js"
+    const store = memoryStore()
+    const recipe = { steps: 2, batchSize: 8, model: { dim: 16, depth: 1, heads: 2, mlpDim: 32 } }
+    for await (const event of train({ data: "shapes", recipe, store, wasmPaths: "./ort/" })) if (event.type === "step") console.log(event.step)
+    document.querySelector("output").textContent = (await load(store.files())).labels.join()
+  </script>`,
+  )
+  await served(at, "vite@8 preview --outDir public --port PORT --strictPort", (page) =>
+    page.getByText(/^arrow/).waitFor({ timeout: 120_000 }),
+  )
 })
 rows.set("two versions of core", async (at) => {
   at.write(

@@ -68,7 +68,7 @@ export * as schemas from "./schema.ts"
 export { type ByteSource, memorySource } from "@vitrine/archive"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export type { ModelFiles } from "./model-files.ts"
-export { isHuggingFace, openGoogleModel, openModel, type OpenModel } from "./model.ts"
+export { isHuggingFace, openGoogleModel, openModel, type OpenModel, openWeights } from "./model.ts"
 export {
   type ParameterSource,
   parameterReader,

@@ -1,5 +1,5 @@
 export type { Checkpoint, CheckpointInfo, NewCheckpoint } from "./node/checkpoint.ts"
-export { type Content, explaining, pathsBelow, readJson, writeFileAtomic } from "./node/files.ts"
+export { type Content, explaining, pathsBelow, readJson, syncHandle, writeFileAtomic } from "./node/files.ts"
 export { type MetricsEvent, readMetrics } from "./node/metrics.ts"
 export {
   describeWeights,

@@ -71,18 +71,11 @@ export {
   evaluate,
   evaluateAny,
   evaluateLabels,
-  type ModelEvaluation,
-  type ModelLabelEvaluation,
 } from "./tasks/classify/node/evaluate.ts"
+export type { ModelEvaluation, ModelLabelEvaluation } from "./tasks/classify/evaluate.ts"
 export { type LoadOptions, load } from "./tasks/classify/node/load.ts"
-export {
-  type Probe,
-  type ProbeMethod,
-  type ProbeOptions,
-  type ProbeResult,
-  probe,
-  probeMethods,
-} from "./tasks/classify/node/probe.ts"
+export { type ProbeOptions, probe } from "./tasks/classify/node/probe.ts"
+export { type Probe, type ProbeMethod, probeMethods, type ProbeResult } from "./tasks/classify/probe.ts"
 export { readRun, type RunEvaluation, type RunSummary } from "./tasks/classify/node/runs.ts"
 export { type TrainOptions, train } from "./tasks/classify/node/train.ts"
 export { objectiveNames, type ObjectiveName } from "./tasks/classify/objectives.ts"
@@ -101,21 +94,18 @@ export {
   type EvaluateDetectorOptions,
 } from "./tasks/detect/node/evaluate.ts"
 export { type LoadDetectorOptions, loadDetector } from "./tasks/detect/node/load.ts"
-export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./tasks/detect/node/train.ts"
+export { trainDetector, type TrainDetectorOptions } from "./tasks/detect/node/train.ts"
+export type { DetectionSetupEvent } from "./tasks/detect/train.ts"
 export { detectionSchedule, resolveDetectionRecipe } from "./tasks/detect/recipe.ts"
 export type { DetectionFacts, DetectionRecipe, ResolvedDetectionRecipe } from "./tasks/detect/recipe-type.ts"
 export type { DetectionRecord } from "./tasks/detect/record-type.ts"
 export { checkDetectionRecipe } from "./tasks/detect/schema.ts"
 
 export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./tasks/read/node/evaluate.ts"
-export {
-  type LoadReaderOptions,
-  loadReader,
-  type Reader,
-  type Reading,
-  type ReadingInspection,
-} from "./tasks/read/node/load.ts"
-export { type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "./tasks/read/node/train.ts"
+export { type LoadReaderOptions, loadReader } from "./tasks/read/node/load.ts"
+export { trainReader, type TrainReaderOptions } from "./tasks/read/node/train.ts"
+export type { Reader, Reading, ReadingInspection } from "./tasks/read/reader.ts"
+export type { ReadingSetupEvent } from "./tasks/read/train.ts"
 export { defineReadingRecipe } from "./tasks/read/recipe.ts"
 export type { ReaderFields, ReadingRecipe, ResolvedReadingRecipe } from "./tasks/read/recipe-type.ts"
 export type { ReadingRecord } from "./tasks/read/record-type.ts"

@@ -16,7 +16,7 @@ export async function startRegistry(storage) {
     storage,
     auth: { htpasswd: { file: `${storage}/htpasswd` } },
     uplinks: { npm: { url: upstream, cache: true, maxage: "1d", max_fails: 100 } },
-    packages: { vitrine: all, "@vitrine/*": all, "**": { access: "$all", proxy: "npm" } },
+    packages: { vitrine: all, "create-vitrine": all, "@vitrine/*": all, "**": { access: "$all", proxy: "npm" } },
     max_body_size: "100mb",
     web: { enable: false },
     log: { type: "stdout", format: "json", level: "fatal" },

@@ -180,7 +180,7 @@ function isAlive(pid: number): boolean {
 export const isTemporary = (name: string): boolean => name.startsWith(temporary) || name.startsWith(oldPrefix)
 
 /** Waits until a file is on disk. The file handles of Yarn's Plug'n'Play have no `sync`. */
-async function syncHandle(handle: FileHandle): Promise<void> {
+export async function syncHandle(handle: FileHandle): Promise<void> {
   try {
     await handle.sync()
   } catch (error) {

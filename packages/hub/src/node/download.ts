@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto"
 import { constants } from "node:fs"
 import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
-import { explaining } from "@vitrine/checkpoint/node"
+import { explaining, syncHandle } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import type { RemoteFile } from "./listing.ts"
 import { type Answer, NoSuchRange, Passing, type Requests } from "./requests.ts"
@@ -85,7 +85,7 @@ async function attempt({ file, url, requests, onBytes }: Download, partial: stri
     }
     await explaining(partial, "write", async () => {
       await handle.truncate(size)
-      await handle.sync()
+      await syncHandle(handle)
     })
     const checksum = hash.digest("hex")
     if (checksum === file.hash.hex) return

@@ -21,7 +21,7 @@ import { percent, printable } from "../../show/text.ts"
 /** A reader with the flags and options of its figures. */
 interface Subject extends FiguresOptions {
   readonly path: string
-  readonly reader: Reader
+  readonly reader: Reader<Image>
   readonly flags: FigureFlags
 }
 
@@ -42,7 +42,7 @@ export function readerFigures(subject: Subject): Figures {
 
 /** The attention of the decoder to a line, for each character, or for the character that a flag names. */
 async function drawAttention(
-  reader: Reader,
+  reader: Reader<Image>,
   { block: layer, head, query, theme }: FigureFlags,
   { file, image, name }: { readonly file: string; readonly image: Image; readonly name: string },
 ): Promise<DrawnFigure> {

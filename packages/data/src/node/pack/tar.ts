@@ -1,3 +1,4 @@
+import { fsyncSync } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
 import type { ShardWriter } from "./shard-writer.ts"
 
@@ -15,7 +16,8 @@ export async function tarShard(path: string, classes: readonly string[], several
     },
     async finish() {
       await file.write(Buffer.alloc(2 * block))
-      await file.sync()
+      // The handles of Yarn's Plug'n'Play have no `sync`.
+      fsyncSync(file.fd)
       await file.close()
     },
   }

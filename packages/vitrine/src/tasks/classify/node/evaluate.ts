@@ -1,39 +1,24 @@
-import {
-  applyOverrides,
-  hintsOf,
-  imageModel,
-  type ModelConfig,
-  type Overrides,
-  type Scoring,
-  scoringOf,
-  splitOverrides,
-} from "@vitrine/checkpoint"
+import { applyOverrides, hintsOf, type Overrides, splitOverrides } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
-import { programs, VitrineError } from "@vitrine/core"
-import { type Batch, type BrokenExample, type Dataset, type Split, splits } from "@vitrine/data"
-import { renumberLabelSets } from "@vitrine/data/internal"
-import { createLoader, openDataset, subset } from "@vitrine/data/node"
-import {
-  type Evaluation,
-  evaluateBatches,
-  evaluationGraph,
-  type LabelEvaluation,
-  type Measure,
-  measureClasses,
-  measureLabels,
-  type RealAccuracy,
-  realAccuracy,
-} from "@vitrine/trainer"
-import { checkFinite } from "../../../finite.ts"
+import { VitrineError } from "@vitrine/core"
+import { type Dataset, type Split, splits } from "@vitrine/data"
+import { createLoader, openDataset } from "@vitrine/data/node"
 import { type BackendChoice, openBackend } from "../../../node/backends.ts"
 import { locateData } from "../../../node/data.ts"
 import { locate } from "../../../node/hub.ts"
-import { type ClassMatch, matchClasses } from "../classes.ts"
-import { type ColumnChoice, dataChoiceOf, isRunData } from "./data-choice.ts"
+import {
+  checkOneLabel,
+  measureOneLabel,
+  measureSeveralLabels,
+  type ModelEvaluation,
+  type ModelLabelEvaluation,
+  scoringFor,
+  type Subject,
+  subjectOf,
+} from "../evaluate.ts"
 import { learnsSeveralLabels } from "../objectives.ts"
-import { evaluationTransforms } from "../preprocessing.ts"
-import type { RunRecord } from "../record-type.ts"
 import { recordOf } from "../record.ts"
+import { type ColumnChoice, dataChoiceOf, isRunData } from "./data-choice.ts"
 import { constantsOf } from "./load.ts"
 import { readRealLabels } from "./real.ts"
 
@@ -61,29 +46,6 @@ export interface EvaluateOptions extends BackendChoice, Overrides, ColumnChoice 
   readonly batchSize?: number | undefined
 }
 
-/** Facts of an evaluation, besides its measures. */
-interface EvaluationFacts {
-  readonly data: string
-  readonly split: Split | "all"
-  /** The names of the model's classes, in the order of the logits. */
-  readonly labels: readonly string[]
-  /** The way in which the classes of the data match the model's. */
-  readonly match: ClassMatch
-  /** Files of the data that are passed over, a line for each kind with its number and an example. */
-  readonly passedOver: readonly string[]
-  /** Images that cannot be read, each with its fault. They are not measured. */
-  readonly broken: readonly string[]
-}
-
-/** The figures of a classifier of one label, and what was measured. */
-export interface ModelEvaluation extends Evaluation, EvaluationFacts {
-  /** The accuracy by the reassessed labels, or null without such labels. */
-  readonly real: RealAccuracy | null
-}
-
-/** The measures of a model on images that may have several labels. */
-export interface ModelLabelEvaluation extends LabelEvaluation, EvaluationFacts {}
-
 /**
  * Measures a classifier on images with one label each. Classes of the data match the model's by name. They match by
  * position if the names of one side are meaningless (the model has none, or they are numbers), or if `byPosition` is
@@ -93,9 +55,8 @@ export interface ModelLabelEvaluation extends LabelEvaluation, EvaluationFacts {
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
   return withSubject(path, options, async (subject) => {
-    if (subject.dataset.labelSets !== undefined)
-      throw new VitrineError("config", `${subject.facts.data}: its images may have several labels: use evaluateLabels`)
-    return measureOneLabel(subject, options.realLabels)
+    checkOneLabel(subject)
+    return measureOneLabel(subject, await realLabelsOf(subject, options))
   })
 }
 
@@ -122,23 +83,14 @@ export async function evaluateAny(
   return withSubject(path, options, async (subject): Promise<ModelEvaluation | ModelLabelEvaluation> => {
     const { dataset, record } = subject
     const several = dataset.labelSets !== undefined || (record !== null && learnsSeveralLabels(record.recipe.task))
-    return several ? measureSeveralLabels(subject) : measureOneLabel(subject, options.realLabels)
+    return several ? measureSeveralLabels(subject) : measureOneLabel(subject, await realLabelsOf(subject, options))
   })
 }
 
-/** A model, and the data on which it is measured. */
-interface Subject {
-  readonly config: ModelConfig
-  readonly record: RunRecord | null
-  readonly scoring: Scoring
-  readonly dataset: Dataset
-  readonly facts: EvaluationFacts
-  /** Runs the model on all images, and returns the measures. */
-  run<E extends object>(measure: Measure<Batch, E>, onOutputs?: OnOutputs): Promise<E>
+/** The reassessed labels of the images, if there are any. */
+async function realLabelsOf({ dataset, config }: Subject, { realLabels }: EvaluateOptions) {
+  return realLabels === undefined ? null : readRealLabels(realLabels, dataset, config.classes)
 }
-
-/** @param first the index of the first row among the examples */
-type OnOutputs = (logits: Float32Array, weights: Float32Array, first: number) => void
 
 /** Opens a model and data for `work`, and closes them afterwards. */
 async function withSubject<T>(
@@ -153,10 +105,7 @@ async function withSubject<T>(
   const closers: (() => Promise<void>)[] = [folder.weights.close]
   try {
     const { config, preprocessing, problemType } = applyOverrides(folder, overrides, path)
-    if (config.classes === 0) throw new VitrineError("config", `${path}: the model has no classes to evaluate`)
-    const scoring = scoringOf(problemType, config.classes)
-    if (scoring === "none")
-      throw new VitrineError("config", `${path}: problem_type is "regression": its outputs are no classes to evaluate`)
+    const scoring = scoringFor(problemType, config, path)
     const record = recordOf(folder.json)
     const name = data ?? record?.data
     if (name === undefined)
@@ -180,63 +129,32 @@ async function withSubject<T>(
     for (const other of others) datasets.push(await openDataset(other))
     for (const each of datasets) if (each.close) closers.push(each.close)
     const complete = concatenate(datasets)
-    const selected = subset(complete, { classes: classes ?? (data === undefined ? record?.classes : undefined) })
-    if (selected.labelSets !== undefined && realLabels !== undefined)
+    if (complete.labelSets !== undefined && realLabels !== undefined)
       throw new VitrineError("config", `${name}: its images may have several labels already, without realLabels`)
-    const { modelClasses, match, labels } = matchClasses(selected, folder.labels, config.classes, byPosition)
-    const dataset: Dataset = {
-      ...selected,
-      classes: labels,
-      labels: selected.labels.map((label) => modelClasses[label] ?? -1),
-      ...(selected.labelSets && { labelSets: renumberLabelSets(selected.labelSets, modelClasses) }),
-    }
     const { backend, close } = await openBackend(engine)
     closers.push(close)
-    const broken: string[] = []
-    const onBroken = ({ message }: BrokenExample): void => void broken.push(message)
-    return await work({
-      config,
-      record,
-      scoring,
-      dataset,
-      facts: { data: located.shown, split: part, labels, match, passedOver, broken },
-      async run(measure, onOutputs = () => {}) {
-        const constants = await constantsOf(folder, backend, config)
-        const evaluator = programs(backend, evaluationGraph(measure), { constants })
-        closers.push(evaluator.dispose)
-        const transforms = evaluationTransforms(preprocessing, config)
-        const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0, onBroken })
-        return evaluateBatches(evaluator, loader, measure, undefined, ({ logits }, { weights, index }) => {
-          const values = Float32Array.from(logits?.data ?? [])
-          checkFinite(values)
-          onOutputs(values, weights, index * batchSize)
-        })
-      },
-    })
+    return await work(
+      subjectOf({
+        name: path,
+        config,
+        preprocessing,
+        record,
+        scoring,
+        labels: folder.labels,
+        dataset: complete,
+        classes: classes ?? (data === undefined ? record?.classes : undefined),
+        byPosition,
+        batchSize,
+        facts: { data: located.shown, split: part, passedOver },
+        backend,
+        constants: () => constantsOf(folder, backend, config),
+        openLoader: (loading) => createLoader({ ...loading, workers: 0 }),
+        closeLater: (close) => void closers.push(close),
+      }),
+    )
   } finally {
     for (const close of closers.reverse()) await close()
   }
-}
-
-async function measureOneLabel(
-  { config, record, scoring, dataset, facts, run }: Subject,
-  realLabels: string | undefined,
-): Promise<ModelEvaluation> {
-  const loss = record?.recipe.training.loss ?? (scoring === "sigmoid" ? "binary" : "cross-entropy")
-  const real = realLabels === undefined ? null : await readRealLabels(realLabels, dataset, config.classes)
-  // Broken images have no prediction.
-  const predictions = new Int32Array(dataset.length).fill(-1)
-  const figures = await run(measureClasses(imageModel(config), loss), (values, weights, first) => {
-    for (const [row, weight] of weights.entries())
-      if (weight > 0) predictions[first + row] = largest(values.slice(row * config.classes, (row + 1) * config.classes))
-  })
-  const labels = real?.map((labels, image) => (predictions[image] === -1 ? [] : labels))
-  return { ...facts, ...figures, real: labels ? realAccuracy(predictions, labels) : null }
-}
-
-async function measureSeveralLabels({ config, record, facts, run }: Subject): Promise<ModelLabelEvaluation> {
-  const figures = await run(measureLabels(imageModel(config), record?.recipe.threshold ?? 0.5))
-  return { ...facts, ...figures }
 }
 
 /** The splits of the same data one after another. */
@@ -272,14 +190,4 @@ function concatenate(datasets: readonly [Dataset, ...Dataset[]]): Dataset {
       return dataset.read(place)
     },
   }
-}
-
-/** The index of the largest number. Of equal numbers the first counts. */
-function largest(values: Iterable<number>): number {
-  let [index, most, position] = [0, Number.NEGATIVE_INFINITY, 0]
-  for (const value of values) {
-    if (value > most) [index, most] = [position, value]
-    position++
-  }
-  return index
 }

@@ -1,28 +1,12 @@
 import { join, resolve } from "node:path"
-import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
-import type { LineSet, Loader, OrderOptions } from "@vitrine/data"
-import { checkBatch, checkOrder, loaderOf, localBatchMaker } from "@vitrine/data/internal"
+import { VitrineError } from "@vitrine/core"
 import { resolveLines } from "@vitrine/data/node"
-import {
-  type Alphabet,
-  initializeSeq2Seq,
-  seq2seqParameters,
-  type TextBatch,
-  type TextEvaluation,
-  textObjective,
-} from "@vitrine/seq2seq"
-import { type TrainEvent, trainingLoop } from "@vitrine/trainer"
-import { withLength } from "../../../extension.ts"
+import type { TextEvaluation } from "@vitrine/seq2seq"
+import type { TrainEvent } from "@vitrine/trainer"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
-import { trainingOrder } from "../../../order.ts"
-import { type OpenRun, type PreparedTask, runTask } from "../../../run.ts"
-import type { RunSetup, TaskSetup } from "../../../setup.ts"
-import { imageSource, lineBatches, readableLines, readingFacts } from "../lines.ts"
-import type { ReadingRecipe, ResolvedReadingRecipe } from "../recipe-type.ts"
-import { resolveReadingRecipe } from "../recipe.ts"
-import { checkReadingRecipe } from "../schema.ts"
-import type { ReadingRecord } from "../record-type.ts"
-import { readingConfig, readingRecordOf } from "../record.ts"
+import { runTask } from "../../../run.ts"
+import type { ReadingRecipe } from "../recipe-type.ts"
+import { type LineSplitting, prepareReader, type ReaderLines, type ReadingSetupEvent } from "../train.ts"
 
 /** Options of training a model that reads in Node. */
 export interface TrainReaderOptions extends RunOptions {
@@ -30,14 +14,6 @@ export interface TrainReaderOptions extends RunOptions {
   readonly data?: string | undefined
   /** The recipe. The data provide its missing fields. A resumed run does not need it. */
   readonly recipe?: ReadingRecipe | undefined
-}
-
-/** The first event of a run. It describes the training. */
-export interface ReadingSetupEvent extends RunSetup {
-  readonly characters: readonly string[]
-  /** Lines that were skipped, each with the reason. */
-  readonly skipped: readonly string[]
-  readonly recipe: ResolvedReadingRecipe
 }
 
 /**
@@ -55,95 +31,19 @@ export function trainReader(
   return runTask(
     () => runFolder(options),
     options.signal,
-    (run) => prepareReader(run, options),
+    (run) => {
+      const { resume = "" } = options
+      return prepareReader(run, options, { name: resume, file: join(resume, "config.json") }, (splitting) =>
+        openLines(options.data, splitting),
+      )
+    },
   )
 }
 
-async function prepareReader(
-  { resumed, closeLater, openBackend, writeRecord }: OpenRun,
-  options: TrainReaderOptions,
-): Promise<PreparedTask<TaskSetup<ReadingSetupEvent>, TextEvaluation>> {
-  const { resume = "" } = options
-  const stored = resumed && readingRecordOf(resumed.config, join(resume, "config.json"))
-  if (stored === null) throw new VitrineError("file", `${resume}: is no run of a model that reads`)
-  const data = options.data ?? stored?.record.data
+async function openLines(path: string | undefined, splitting: LineSplitting): Promise<ReaderLines> {
+  const { data = splitting.data, ...options } = { ...splitting, ...(path !== undefined && { data: path }) }
   if (data === undefined) throw new VitrineError("config", "training a model to read needs data: a path")
-  if (options.recipe) checkReadingRecipe(options.recipe)
-  const { seed = 0, valFraction = 0.1, recipe: { characters } = {} } = stored?.record ?? options
-  const lines = await resolveLines(data, { valFraction, seed, ...(characters && { characters }) })
-  closeLater(lines.close)
-  const batches = Math.floor(lines.train.length / (stored?.record.recipe.batchSize ?? 1))
-  const record = stored && withLength(stored.record, options, batches, resumed?.checkpoint?.step ?? 0)
-  const { recipe, alphabet } =
-    stored && record
-      ? { recipe: record.recipe, alphabet: stored.alphabet }
-      : await newRecipe(options.recipe, lines.train, seed)
-  const { config, batchSize, training, labelSmoothing, evaluateEvery } = recipe
-  const train = readableLines(lines.train, alphabet, config)
-  const validation = lines.val && readableLines(lines.val, alphabet, config)
-  const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? evaluateEvery
-  const backend = await openBackend()
-  await writeRecord(
-    backend,
-    record?.engines ?? [],
-    (engines) => {
-      const origin: Omit<ReadingRecord, "engines"> = record ?? {
-        task: "read",
-        data: resolve(data),
-        seed,
-        valFraction,
-        checkpointEvery,
-        recipe,
-      }
-      return readingConfig({ ...origin, engines }, alphabet)
-    },
-    record !== stored?.record,
-  )
-  const { imageSize, channels } = imageSource(config)
-  const shape = [...imageSize, channels] as const
-  checkBatch(batchSize, shape)
-  const loader = (set: LineSet, order: OrderOptions): Loader<TextBatch> => {
-    const examples = { name: set.name, classes: alphabet.characters, length: set.length }
-    checkOrder(examples, order)
-    const maker = localBatchMaker(lineBatches(set, alphabet, recipe, batchSize), async () => {})
-    return loaderOf(examples, order, shape, maker)
-  }
-  const parameters = seq2seqParameters(config)
-  const order = { examples: train.lines.length, batchSize, seed: training.seed }
-  return {
-    setup: {
-      data,
-      characters: alphabet.characters,
-      examples: train.lines.length,
-      validation: validation?.lines.length ?? 0,
-      skipped: [...lines.skipped, ...train.skipped, ...(validation?.skipped ?? [])],
-      recipe,
-      extensions: record?.extensions,
-    },
-    events: (place) =>
-      trainingLoop<TextBatch, TextEvaluation>({
-        ...place,
-        backend,
-        parameters,
-        initial: initializeSeq2Seq(parameters, foldKey(keyFromSeed(training.seed), "init")),
-        objective: textObjective(config, labelSmoothing),
-        options: training,
-        batches: async (consumed) => loader(train.lines, trainingOrder(order, consumed)),
-        evaluation:
-          validation && validation.lines.length > 0
-            ? async () => loader(validation.lines, { batchSize, epochs: 1 })
-            : undefined,
-        evaluateEvery,
-        checkpointEvery,
-      }),
-  }
-}
-
-async function newRecipe(
-  recipe: ReadingRecipe = { task: "read" },
-  lines: LineSet,
-  seed: number,
-): Promise<{ readonly recipe: ResolvedReadingRecipe; readonly alphabet: Alphabet }> {
-  const facts = await readingFacts(lines)
-  return { recipe: resolveReadingRecipe(recipe, facts, seed), alphabet: facts.alphabet }
+  const { characters, ...rest } = options
+  const lines = await resolveLines(data, { ...rest, ...(characters && { characters }) })
+  return { ...lines, name: data, origin: resolve(data) }
 }
