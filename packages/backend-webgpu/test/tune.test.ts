@@ -70,9 +70,11 @@ describe.skipIf(!hasSwiftShader)(`tiles of products${hasSwiftShader ? "" : ` (${
 
   it("are measured again where what was remembered makes no sense", async () => {
     const [[key, tiling]] = JSON.parse(readFileSync(file(), "utf8")) as [[string, object]]
-    for (const text of ['[["x", null]]', JSON.stringify([[key, { ...tiling, rows: 1 << 20 }]])]) {
-      writeFileSync(file(), text)
-      expect(await measured(true)).toBeGreaterThan(4)
-    }
+    const senseless = [
+      ["x", null],
+      [key, { ...tiling, rows: 1 << 20 }],
+    ]
+    writeFileSync(file(), JSON.stringify(senseless))
+    expect(await measured(true)).toBeGreaterThan(4)
   })
 })

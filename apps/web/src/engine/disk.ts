@@ -8,6 +8,10 @@ export interface DiskFolder {
    * @throws VitrineError (file) if the disk is full
    */
   write(path: string, data: Uint8Array<ArrayBuffer> | Blob): Promise<void>
+  /** The paths of all files. */
+  paths(): Promise<string[]>
+  /** The text of a file; empty if there is none. Another tab may write the file meanwhile. */
+  text(path: string): Promise<string>
   /** All files by their paths. */
   files(): Promise<Record<string, File>>
   /** The bytes of all files by their paths. */
@@ -21,6 +25,21 @@ type Shelf = "runs" | "kept"
 async function root(shelf: Shelf): Promise<FileSystemDirectoryHandle> {
   const disk = await navigator.storage.getDirectory()
   return disk.getDirectoryHandle(shelf, { create: true })
+}
+
+function unlessAbsent(error: unknown): void {
+  if (!(error instanceof DOMException && error.name === "NotFoundError")) throw error
+}
+
+/** Reads again where another tab replaced or removed a file meanwhile, up to five times. */
+async function unchanged<T>(read: () => Promise<T>): Promise<T> {
+  for (let turn = 1; ; turn++)
+    try {
+      return await read()
+    } catch (error) {
+      const isChange = error instanceof DOMException && ["NotFoundError", "NotReadableError"].includes(error.name)
+      if (!isChange || turn === 5) throw error
+    }
 }
 
 /** The names of all folders, sorted. */
@@ -41,19 +60,34 @@ export async function openFolder(name: string, shelf: Shelf = "runs"): Promise<D
       parent = await parent.getDirectoryHandle(part, { create: true })
     return [parent, path.slice(slash + 1)]
   }
-  const files = async (): Promise<Record<string, File>> => {
-    const all: Record<string, File> = {}
+  const handles = async (): Promise<Map<string, FileSystemFileHandle>> => {
+    const all = new Map<string, FileSystemFileHandle>()
     const visit = async (parent: FileSystemDirectoryHandle, prefix: string): Promise<void> => {
       for await (const [entry, handle] of parent.entries())
-        if (handle.kind === "directory") await visit(handle, `${prefix}${entry}/`)
-        else all[`${prefix}${entry}`] = await handle.getFile()
+        if (handle.kind === "directory") await visit(handle, `${prefix}${entry}/`).catch(unlessAbsent)
+        else all.set(`${prefix}${entry}`, handle)
     }
     await visit(folder, "")
+    return all
+  }
+  const files = async (): Promise<Record<string, File>> => {
+    const all: Record<string, File> = {}
+    for (const [path, handle] of await handles()) all[path] = await handle.getFile()
     return all
   }
   return {
     name,
     files,
+    paths: async () => [...(await handles()).keys()],
+    async text(path) {
+      const [parent, file] = await locate(path)
+      try {
+        return await unchanged(async () => (await (await parent.getFileHandle(file)).getFile()).text())
+      } catch (error) {
+        unlessAbsent(error)
+        return ""
+      }
+    },
     async write(path, data) {
       const [parent, file] = await locate(path)
       try {
@@ -65,16 +99,15 @@ export async function openFolder(name: string, shelf: Shelf = "runs"): Promise<D
         throw new VitrineError("file", `${path}: cannot be written (${why})`, { cause })
       }
     },
-    async read() {
-      const bytes: Record<string, Uint8Array<ArrayBuffer>> = {}
-      for (const [path, file] of Object.entries(await files())) bytes[path] = new Uint8Array(await file.arrayBuffer())
-      return bytes
-    },
+    read: () =>
+      unchanged(async () => {
+        const bytes: Record<string, Uint8Array<ArrayBuffer>> = {}
+        for (const [path, file] of Object.entries(await files())) bytes[path] = new Uint8Array(await file.arrayBuffer())
+        return bytes
+      }),
     async remove(path) {
       const [parent, entry] = await locate(path)
-      await parent.removeEntry(entry, { recursive: true }).catch((error: Error) => {
-        if (error.name !== "NotFoundError") throw error
-      })
+      await parent.removeEntry(entry, { recursive: true }).catch(unlessAbsent)
     },
   }
 }

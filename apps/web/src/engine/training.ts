@@ -215,8 +215,14 @@ export function createTraining(): Training {
     async runs() {
       const summaries: RunSummary[] = []
       for (const name of await listFolders()) {
-        const files = await (await openFolder(name)).read()
-        if (files["config.json"] !== undefined) summaries.push(summaryOfRun(name, files))
+        const folder = await openFolder(name)
+        const [config, metrics, paths] = [
+          await folder.text("config.json"),
+          await folder.text("metrics.jsonl"),
+          await folder.paths(),
+        ]
+        // A file is empty while another tab makes it.
+        if (config !== "") summaries.push(summaryOfRun(name, config, metrics, paths))
       }
       return summaries
     },
@@ -232,21 +238,32 @@ export function createTraining(): Training {
       for (let i = 2; names.has(free); i++) free = `${name}-${i}`
       const folder = await openFolder(free)
       for (const [path, bytes] of Object.entries(files)) await folder.write(path, bytes)
-      return summaryOfRun(free, files)
+      const text = (file: string): string => new TextDecoder().decode(files[file])
+      return summaryOfRun(free, text("config.json"), text("metrics.jsonl"), Object.keys(files))
     },
     remove: (name) => alone(name, () => removeFolder(name)),
   }
 }
 
+/** How long a run waits until a tab that was closed has let it go, in milliseconds. */
+const patience = 2000
+
 /**
  * Works on a run, unless another tab of the site does.
  * @throws VitrineError (training) if another tab does
  */
-function alone(name: string, work: () => Promise<void>): Promise<void> {
-  return navigator.locks.request(`run ${name}`, { ifAvailable: true }, async (lock) => {
-    if (lock === null) throw new VitrineError("training", `${name}: is being trained in another tab`)
-    await work()
-  })
+async function alone(name: string, work: () => Promise<void>): Promise<void> {
+  let isFree = false
+  const signal = AbortSignal.timeout(patience)
+  try {
+    await navigator.locks.request(`run ${name}`, { signal }, async () => {
+      isFree = true
+      await work()
+    })
+  } catch (cause) {
+    if (isFree || !signal.aborted) throw cause
+    throw new VitrineError("training", `${name}: is being trained in another tab`, { cause })
+  }
 }
 
 /** The data set of the samples: held-out pictures, if there are any. */
@@ -296,16 +313,15 @@ async function runFolder(
   return { name: prefix.split("/").at(-2) ?? "run", files }
 }
 
-function summaryOfRun(name: string, files: Readonly<Record<string, Uint8Array>>): RunSummary {
-  const text = (file: string): string => new TextDecoder().decode(files[file] ?? new Uint8Array())
-  const run = valueIn(JSON.parse(text("config.json")), "vitrine")
+function summaryOfRun(name: string, config: string, metrics: string, paths: readonly string[]): RunSummary {
+  const run = valueIn(JSON.parse(config), "vitrine")
   const [data, steps] = [valueIn(run, "data"), valueIn(run, "recipe", "training", "steps")]
   const [depth, dim] = [valueIn(run, "recipe", "config", "depth"), valueIn(run, "recipe", "config", "dim")]
-  const checkpoints = Object.keys(files).flatMap((path) => {
+  const checkpoints = paths.flatMap((path) => {
     const [, step] = /^checkpoints\/step-(\d+)\/state\.json$/.exec(path) ?? []
     return step === undefined ? [] : [Number(step)]
   })
-  const curve = learningCurve(text("metrics.jsonl").split("\n").flatMap(parsedLine))
+  const curve = learningCurve(metrics.split("\n").flatMap(parsedLine))
   return {
     name,
     data: typeof data === "string" ? data.slice(data.lastIndexOf("/") + 1) : "",
@@ -314,7 +330,7 @@ function summaryOfRun(name: string, files: Readonly<Record<string, Uint8Array>>)
     size: `${depth ?? "?"} × ${dim ?? "?"}`,
     best: bestOf(curve.evaluations) ?? null,
     curve,
-    hasData: data === "shapes" || files["data/about.json"] !== undefined,
+    hasData: data === "shapes" || paths.includes("data/about.json"),
   }
 }
 

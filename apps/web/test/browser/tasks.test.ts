@@ -44,7 +44,7 @@ test("nor of the other rooms, while a model trains and one is looked into", asyn
     const train = await site.open("/train/")
     visits.push(train)
     await chooseThings(train.page)
-    await trainOn(train.page, { Steps: 12 })
+    await trainOn(train.page, { Steps: 6, "Pictures a step": 8 })
     await phase(train.page, "done")
     const inspect = await site.open("/inspect/")
     visits.push(inspect)

@@ -21,3 +21,9 @@ export const phase = (page: Page, name: string, timeout = 60_000): Promise<void>
 /** The last step of the run. */
 export const stepOf = async (page: Page): Promise<number> =>
   Number(await page.locator("progress").getAttribute("value"))
+
+/** Pauses the run, by a key, which figures that are drawn meanwhile cannot move away from under a pointer. */
+export async function pause(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Pause" }).press("Enter")
+  await phase(page, "paused")
+}

@@ -8,7 +8,7 @@ import type { Page } from "playwright"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { openSite, type Site, type Visit } from "./site.ts"
 import { chooseThings, chooseZip } from "./things.ts"
-import { fill, phase, stepOf, train } from "./train-page.ts"
+import { fill, pause, phase, stepOf, train } from "./train-page.ts"
 import { fits, violationsInBothThemes } from "./violations.ts"
 
 // One reader on one page: the tests go on where those before ended.
@@ -50,12 +50,6 @@ async function trainToEnd(fields: Readonly<Record<string, number> & { Steps: num
   await phase(page, "done")
 }
 
-/** By a key, which figures that are drawn meanwhile cannot move away from under a pointer. */
-async function pause(): Promise<void> {
-  await page.getByRole("button", { name: "Pause" }).press("Enter")
-  await phase(page, "paused")
-}
-
 const command = new URL("../../../cli/bin/vitrine.js", import.meta.url).pathname
 
 /** Goes on with a run by the command, some steps, and gives the step where it was interrupted. */
@@ -80,10 +74,10 @@ async function resumeByCommand(run: string, steps: number): Promise<number> {
 }
 
 test("exchanges a run with the command in Node, there and back", async () => {
-  await train(page, { Steps: 200, "Pictures a step": 16 })
+  await train(page, { Steps: 200, "Pictures a step": 8 })
   await phase(page, "running")
   await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBeGreaterThan(5)
-  await pause()
+  await pause(page)
   const paused = await stepOf(page)
 
   const downloading = page.waitForEvent("download")
@@ -109,13 +103,13 @@ test("exchanges a run with the command in Node, there and back", async () => {
   await page.getByRole("row", { name: /back/ }).getByText(`${after} / 200`).waitFor()
   await page.getByRole("button", { name: "Go on: back" }).click()
   await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBeGreaterThan(after + 5)
-  await pause()
+  await pause(page)
   expect(reader.faults).toEqual([])
 })
 
 test("learns from pictures in a zip, and from drawings made in the page", async () => {
   await chooseThings(page)
-  await trainToEnd({ Steps: 12 })
+  await trainToEnd({ Steps: 12, "Pictures a step": 8 })
   await expect.poll(() => page.locator(".sample").count()).toBe(2)
   await page.getByRole("heading", { name: "What it says of pictures it has not seen" }).waitFor()
   await page.getByText("Measured on 2 pictures that it has not seen: too few to tell").waitFor()
@@ -127,7 +121,7 @@ test("learns from pictures in a zip, and from drawings made in the page", async 
   const start = page.locator('.setup details input[accept*=".safetensors"]')
   const model = { name: "model.safetensors", mimeType: "application/octet-stream", buffer: weights }
   await start.setInputFiles([model])
-  await trainToEnd({ Steps: 3, "Heads, where the files do not say": 3 })
+  await trainToEnd({ Steps: 3, "Pictures a step": 8, "Heads, where the files do not say": 3 })
   await page.getByRole("button", { name: "Start from nothing" }).click()
   await start.setInputFiles([{ name: "config.json", mimeType: "application/json", buffer: config }, model])
   await page.getByText("Starts from").waitFor()
