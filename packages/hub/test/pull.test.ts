@@ -268,10 +268,24 @@ describe("a hub that says no", () => {
     ["401", name, { resolve: { status: 401 } }, /does not give it \(status 401\): set HF_TOKEN/],
     ["a status of its own", name, { api: { status: 418 } }, /answers with status 418/],
     ["lists that never end", name, { endless: true }, /gives over 200 pages/],
+    ["an address that is none", name, { tree: [], next: "http://a b:99999/" }, /the address of the next page is none/],
+    [
+      "more lists than are read",
+      name,
+      { tree: Array(1_000_001).fill(0) },
+      /hub does \(its text holds more than 1000000 values\)/,
+    ],
     ["lists that are none", name, { tree: { a: 1 } }, /does not answer as the Hugging Face hub does/],
   ])("%s", async (_, text, faults, expected) => {
     server.faults = faults
     expect(await fault(text)).toMatch(expected)
+  })
+
+  test("lists of more bytes than are read in all", async () => {
+    const settings = { endpoint: server.endpoint, authorization: undefined, offline: false }
+    const { api } = requests(parseHubName(name), settings, undefined, 2000, 1000)
+    const url = `${server.endpoint}/api/models/${model.name}/revision/main`
+    await expect(Promise.all([api(url), api(url), api(url)])).rejects.toThrow(/lists files in over 1000 bytes of JSON$/)
   })
 
   test("only pickles, no weights, no config", async () => {

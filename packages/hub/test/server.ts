@@ -24,6 +24,8 @@ export interface Faults {
   tail?: Uint8Array
   /** Entries of the tree in place of the real ones. */
   tree?: unknown
+  /** The address of the next page of that tree. */
+  next?: string
   /** A tree that never ends. */
   endless?: boolean
   /** Bytes a second of large files. */
@@ -120,7 +122,7 @@ export async function hubServer({ name, files, large, revisions = ["main"] }: Re
     const resolve = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname)
     const isKnown = (revision: string): boolean => [...revisions, commit].includes(decodeURIComponent(revision))
     if (api) {
-      const { api: fault, tree: other, endless } = state.faults
+      const { api: fault, tree: other, endless, next: following } = state.faults
       if (fault) return fail(fault.status, fault.code)
       if (api[1] !== name) return fail(401, "RepoNotFound")
       if (!isKnown(api[3] as string)) return fail(404, "RevisionNotFound")
@@ -141,7 +143,7 @@ export async function hubServer({ name, files, large, revisions = ["main"] }: Re
       const cursor = Number(url.searchParams.get("cursor") ?? 0)
       const half = Math.ceil(tree.length / 2)
       const next = `<${endpoint}${url.pathname}?recursive=false&cursor=${cursor + half}>; rel="next"`
-      if (other !== undefined) return json(other)
+      if (other !== undefined) return json(other, following === undefined ? {} : { Link: `<${following}>; rel="next"` })
       return json(tree.slice(cursor, cursor + half), endless || cursor + half < tree.length ? { Link: next } : {})
     }
     if (resolve) {

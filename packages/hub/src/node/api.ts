@@ -1,3 +1,4 @@
+import { parseJson } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 import type { ListedFile } from "./listing.ts"
 
@@ -47,15 +48,17 @@ export async function* listedFiles(
     if (!Array.isArray(page)) throw otherAnswer(endpoint, "a page of files is no list")
     for (const entry of page) if (typeof entry === "object" && entry !== null) yield entry
     url = /<(https?:\/\/[^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "")?.[1]
+    if (url !== undefined && !URL.canParse(url)) throw otherAnswer(endpoint, "the address of the next page is none")
   }
 }
 
 async function json(endpoint: string, response: Response): Promise<unknown> {
-  const text = await response.text()
+  const bytes = new Uint8Array(await response.arrayBuffer())
   try {
-    return JSON.parse(text)
+    return parseJson(bytes, endpoint)
   } catch (error) {
-    throw otherAnswer(endpoint, "no JSON", error)
+    const why = error instanceof Error ? error.message.replace(`${endpoint}: `, "") : ""
+    throw otherAnswer(endpoint, why, error)
   }
 }
 

@@ -144,19 +144,19 @@ async function fetchAll({
 }: Fetching): Promise<number> {
   const blob = ({ hash }: RemoteFile): string => join(folder, "blobs", hash.hex)
   await makeFolders(folder, "blobs", join("snapshots", commit))
-  const missing: RemoteFile[] = []
+  const missing = new Set<RemoteFile>()
   let left = 0
   for (const file of needed)
     if ((await sizeOf(blob(file))) !== file.size) {
-      missing.push(file)
+      missing.add(file)
       left += file.size - Math.min(file.size, await sizeOf(`${blob(file)}.incomplete`))
     }
   await checkSpace(folder, left)
-  const total = missing.reduce((sum, { size }) => sum + size, 0)
+  const total = [...missing].reduce((sum, { size }) => sum + size, 0)
   const base = hubAddress({ ...name, revision: commit }, settings.endpoint)
   let before = 0
   for (const file of needed) {
-    if (missing.includes(file)) {
+    if (missing.has(file)) {
       const onBytes = (have: number): void => onProgress?.({ file: file.path, bytes: before + have, total })
       await download({ file, url: base + file.path, to: blob(file), requests: server, onBytes, signal })
       before += file.size

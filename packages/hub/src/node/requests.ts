@@ -16,7 +16,7 @@ export class Passing extends VitrineError {}
 export class NoSuchRange extends Passing {}
 
 export interface Requests {
-  /** For answers in JSON: at most 200 of them, of at most 16 MiB each. */
+  /** For answers in JSON: at most 200 of them, of at most 16 MiB each and 32 MiB in all. */
   readonly api: typeof fetch
   /** For files. The body of the answer fails after a silence, and where it is slower than 1 KiB a second. */
   readonly file: (url: string, headers: Record<string, string>) => Promise<Answer>
@@ -30,6 +30,8 @@ export interface Answer {
 
 const mostBytes = 2 ** 24
 const mostAnswers = 200
+/** The bytes of all answers: those of some 100,000 files. */
+const mostListed = 2 ** 25
 
 /**
  * Makes requests to one hub for one model. Failures are VitrineErrors. The token is sent only to the hub, not to the
@@ -40,9 +42,11 @@ export function requests(
   { endpoint, authorization }: HubSettings,
   signal: AbortSignal | undefined,
   patience: number = defaultPatience,
+  mostInAll: number = mostListed,
 ): Requests {
   const origin = new URL(endpoint).origin
   let answers = 0
+  let all = 0
 
   const ask = async (url: string, init: RequestInit): Promise<Response> => {
     const headers = new Headers(init.headers)
@@ -76,6 +80,8 @@ export function requests(
       }
       if (length > mostBytes)
         throw new VitrineError("file", `${endpoint}: answers with over ${mostBytes} bytes of JSON`)
+      all += length
+      if (all > mostInAll) throw new VitrineError("file", `${endpoint}: lists files in over ${mostInAll} bytes of JSON`)
       const { status, headers } = response
       return new Response(Buffer.concat(chunks), { status, headers: { link: headers.get("link") ?? "" } })
     },
