@@ -174,6 +174,10 @@ test("reads pictures again at the size that is chosen after them", async () => {
 
 test("trains on nothing where the last folder cannot be read, nor on pictures that were drawn before", async () => {
   const zip = page.locator('.setup input[accept=".zip,.parquet"]').first()
+  const bomb = Buffer.from(zipSync({ "a/b.png": new Uint8Array(9) }))
+  bomb.writeUInt32LE(2 ** 27, bomb.indexOf("PK\x01\x02", 0, "latin1") + 24)
+  await zip.setInputFiles({ name: "bomb.zip", mimeType: "application/zip", buffer: bomb })
+  await page.getByRole("alert").filter({ hasText: "bomb.zip: unpacks to more than" }).waitFor()
   await zip.setInputFiles({ name: "bad.zip", mimeType: "application/zip", buffer: Buffer.from("PK nothing") })
   await page.getByRole("alert").filter({ hasText: "bad.zip: cannot be unpacked" }).waitFor()
   await train(page, { Steps: 2 })
