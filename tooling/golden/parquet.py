@@ -59,6 +59,17 @@ def generate() -> None:
     pq.write_table(paths, HERE / "paths.parquet", compression="snappy")
     tags = pa.table({"image": pa.array(images, struct), "tags": pa.array([sorted({name, CLASSES[i % 3]}) if i else [] for i, (name, _, _) in enumerate(rows)])})
     pq.write_table(tags, HERE / "tags.parquet", compression="zstd", **pages)
+    # Columns of structs, lists and maps beside the images, in one row group of one page.
+    nested = pa.table(
+        {
+            "meta": pa.array([{"camera": {"name": f"c{i}", "lens": [i, i + 1]}} if i % 5 else None for i in range(len(rows))]),
+            "faces": pa.array([[{"x": i, "names": ["a", None]}] * (i % 3) for i in range(len(rows))]),
+            "extra": pa.array([[("k", i)] for i in range(len(rows))], pa.map_(pa.string(), pa.int64())),
+            "image": pa.array(images, struct),
+            "label": pa.array([name for name, _, _ in rows]).dictionary_encode(),
+        }
+    )
+    pq.write_table(nested, HERE / "nested.parquet", compression="zstd", row_group_size=10_000)
     frame = polars.DataFrame({"image": [{"bytes": data, "path": file} for _, file, data in rows], "label": labels})
     frame.write_parquet(HERE / "polars.parquet", row_group_size=10)
     database = duckdb.connect()

@@ -34,7 +34,7 @@ async function pixels(dataset: Dataset): Promise<string[]> {
 const asFolder = await pixels((await open("folder")).dataset)
 
 describe("a Parquet file is read as the folder of the same images", () => {
-  const names = "none snappy gzip brotli zstd lz4 dictionary delta pages-v2 pages-v2-zstd duckdb".split(" ")
+  const names = "none snappy gzip brotli zstd lz4 dictionary delta pages-v2 pages-v2-zstd nested duckdb".split(" ")
   it.each(names)("%s", async (name) => {
     const { dataset, val, test } = await open(`${name}.parquet`)
     expect(dataset).toMatchObject({ classes, channels: 3, length: 24 })

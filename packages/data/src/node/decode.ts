@@ -13,6 +13,7 @@ import { toThree } from "../transforms/geometry.ts"
 import { messageOf } from "../message.ts"
 import type { Admit } from "../read-ahead.ts"
 import { readFileWithin } from "./open-file.ts"
+import { mayBeTurned } from "./orientation.ts"
 import { decodeSmall } from "./small-images.ts"
 
 /**
@@ -52,8 +53,9 @@ export async function decodeAdmitted(input: string | Uint8Array, label: string, 
     if (sharp === null) return decodeGif(bytes)
     const input = sharp(bytes, { limitInputPixels: decodeLimits.pixels, failOn: "error", ignoreIcc: true })
     if ((format === "JPEG" && jpegComponents(bytes) === 4) || tiff?.photometric === 5) return await decodeCmyk(input)
-    const upright = format === "WebP" ? input : input.autoOrient()
-    const { data, info } = await upright.removeAlpha().raw().toBuffer({ resolveWithObject: true })
+    const upright = mayBeTurned(bytes, format) ? input.autoOrient() : input
+    const opaque = format === "JPEG" ? upright : upright.removeAlpha()
+    const { data, info } = await opaque.raw().toBuffer({ resolveWithObject: true })
     return rgbImage(data, info)
   } catch (error) {
     const [fault = ""] = messageOf(error).split("\n")

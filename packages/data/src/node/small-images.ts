@@ -3,6 +3,7 @@ import { createRequire } from "node:module"
 import type * as lodepng from "@cwasm/lodepng"
 import type { Image } from "../image.ts"
 import { jpegComponents, type ImageHeader } from "../header.ts"
+import { mayBeTurned } from "./orientation.ts"
 
 /** Images with more pixels, and files with more bytes, are not small. */
 const most = { pixels: 2 ** 14, bytes: 2 ** 16 }
@@ -17,22 +18,16 @@ export async function decodeSmall(
   { format, width, height }: ImageHeader,
 ): Promise<Image | undefined> {
   if (width * height > most.pixels || width * height === 0 || bytes.length > most.bytes) return undefined
+  if (mayBeTurned(bytes, format)) return undefined
   if (format === "PNG") return decodePng(bytes)
-  if (format !== "JPEG" || ![1, 3].includes(jpegComponents(bytes)) || hasExif(bytes)) return undefined
+  if (format !== "JPEG" || ![1, 3].includes(jpegComponents(bytes))) return undefined
   const data = decodeJpeg(bytes, width, height)
   return data && { width, height, channels: 3, data }
 }
 
-const includesText = (bytes: Uint8Array, text: string): boolean =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(text, 0, "latin1")
-
-/** Whether an image may have an orientation. */
-const hasExif = (bytes: Uint8Array): boolean => includesText(bytes, "Exif\0")
-
 let loading: Promise<typeof lodepng> | undefined
 
 async function decodePng(bytes: Uint8Array): Promise<Image | undefined> {
-  if (includesText(bytes, "eXIf")) return undefined
   loading ??= import("@cwasm/lodepng")
   try {
     const { decode } = await loading
