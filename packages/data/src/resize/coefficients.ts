@@ -53,11 +53,32 @@ export type Interpolation = "nearest" | keyof typeof filters
 /** The interpolations of `resize`, with Pillow's filters. */
 export const interpolations: readonly Interpolation[] = ["nearest", ...rowNames(filters)]
 
+/** The weights that were computed last. Images of a data set often have one size. */
+const latest = new Map<string, Coefficients>()
+const mostLatest = 16
+
 /**
  * The weights for resizing `inSize` pixels to `outSize`, as Pillow computes them (`src/libImaging/Resample.c`), for the
- * output pixels `first` … `first + count − 1`.
+ * output pixels `first` … `first + count − 1`. Equal arguments may give the same object.
  */
 export function coefficients(
+  inSize: number,
+  outSize: number,
+  interpolation: keyof typeof filters,
+  first: number,
+  count: number,
+): Coefficients {
+  const key = `${interpolation} ${inSize} ${outSize} ${first} ${count}`
+  const earlier = latest.get(key)
+  if (earlier !== undefined) return earlier
+  const computed = computeCoefficients(inSize, outSize, interpolation, first, count)
+  latest.set(key, computed)
+  const [oldest = key] = latest.keys()
+  if (latest.size > mostLatest) latest.delete(oldest)
+  return computed
+}
+
+function computeCoefficients(
   inSize: number,
   outSize: number,
   interpolation: keyof typeof filters,

@@ -109,11 +109,22 @@ function starts({ bounds }: Coefficients, first: number): Int32Array {
   return bounds.filter((_, i) => i % 2 === 0).map((start) => start - first)
 }
 
+/** The parts of weights in groups of each size. Weights are often used again. */
+const parts = new WeakMap<Coefficients, Map<number, Int16Array>>()
+
 /**
  * Divides weights into low and high parts of 16 bits. Each `group` of low parts stands before its `group` of high
  * parts. The end is filled with zeros.
  */
-function splitWeights({ taps, weights, bounds }: Coefficients, group: number): Int16Array {
+function splitWeights(coefficients: Coefficients, group: number): Int16Array {
+  const ofGroups = parts.get(coefficients) ?? new Map<number, Int16Array>()
+  parts.set(coefficients, ofGroups)
+  const split = ofGroups.get(group) ?? computeParts(coefficients, group)
+  ofGroups.set(group, split)
+  return split
+}
+
+function computeParts({ taps, weights, bounds }: Coefficients, group: number): Int16Array {
   const groups = Math.ceil(taps / group)
   const out = new Int16Array((bounds.length / 2) * groups * group * 2)
   let i = 0
