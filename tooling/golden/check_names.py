@@ -7,7 +7,7 @@ random arguments of timm's (`model_args`) are drawn for random names in place of
 
 The exit status is 1 if a reading is wrong: if logits differ by more than max(2e-5, 1e-5 * max|logit|). In ResNets of
 random weights, float32 is further from float64 than that, in timm as in Vitrine. Folders of ResNets are also compared in
-float64, within 1e-7 * max|logit|, since logits are returned in float32. In float32 they may be twice as far from float64
+float64, within 1e-7 * max|logit|, since logits are returned in float32. In float32 they may be four times as far from float64
 as timm is, in the worst of three ways to compute: with oneDNN, without it, and with channels last.
 """
 
@@ -139,7 +139,7 @@ def verdict(expected: list[float], rounding: float, answer: dict, double: bool =
     if a.shape != b.shape:
         return "WRONG", f"{b.shape} for {a.shape}"
     largest = np.abs(a).max()
-    tolerance = 1e-7 * largest if double else max(1e-5 * largest, 2e-5, 2 * rounding)
+    tolerance = 1e-7 * largest if double else max(1e-5 * largest, 2e-5, 4 * rounding)
     difference = float(np.abs(a - b).max() / tolerance) if np.isfinite(b).all() else float("inf")
     return ("right" if difference <= 1 else "WRONG"), difference
 

@@ -31,7 +31,15 @@ export function checkTensors(
       integers.push(`${shown(name)} is ${tensor.dtype}, not one of ${fractional.join(", ")}`)
   }
   // transformers writes tokens that a model has none of.
-  const unexpected = [...tensors.values()].filter(({ shape }) => !shape.includes(0)).map(({ name }) => shown(name))
+  const others = [...tensors.values()].filter(({ shape }) => !shape.includes(0)).map(({ name }) => name)
+  const names = expected.map(({ name }) => name)
+  const twin = missing.length === 0 ? secondCopy(names, others) : undefined
+  if (twin !== undefined)
+    throw fileError(
+      file,
+      `holds two models, under ${shown(commonPrefix(names))} and ${shown(twin)}: keep the tensors of one`,
+    )
+  const unexpected = others.map(shown)
   const faults = faultsOf({ missing, "wrong shape": misshapen, "wrong dtype": integers, unexpected })
   if (faults !== "") throw fileError(file, `does not hold the model's tensors; ${faults}`)
 }
@@ -45,4 +53,24 @@ export function faultsOf(faults: Readonly<Record<string, readonly string[]>>): s
       return `${what}: ${list.slice(0, mostNames).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`
     })
     .join("; ")
+}
+
+/** The prefix under which a file has all names of a model again, such as `model_ema.`; undefined if it has not. */
+function secondCopy(names: readonly string[], others: readonly string[]): string | undefined {
+  const length = commonPrefix(names).length
+  const bare = names.map((name) => name.slice(length))
+  const [first] = bare
+  if (first === undefined) return undefined
+  const found = new Set(others)
+  const prefixes = others.flatMap((name) => (name.endsWith(first) ? [name.slice(0, -first.length)] : []))
+  return prefixes.find((prefix) => bare.every((name) => found.has(prefix + name)))
+}
+
+/** The beginning that names share, up to a dot. */
+function commonPrefix(names: readonly string[]): string {
+  const [first = "", ...others] = names
+  let length = first.lastIndexOf(".") + 1
+  while (length > 0 && !others.every((name) => name.startsWith(first.slice(0, length))))
+    length = first.lastIndexOf(".", length - 2) + 1
+  return first.slice(0, length)
 }

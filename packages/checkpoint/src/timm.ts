@@ -206,18 +206,28 @@ export async function fromTimmConfig(json: unknown, file: string, hints: ModelHi
   const names = json.label_names ?? pretrained.label_names ?? json.labels ?? pretrained.labels
   const named = names == null || config.classes === 0 ? null : classNames("label_names", names, config.classes, file)
   const problemType = readProblemType(json, config.classes, file)
+  const preprocessing = readPreprocessing(
+    { pretrained, at, dynamic: model_args.dynamic_img_size === true },
+    config,
+    file,
+    hints,
+  )
+  const notes = [...(named?.notes ?? [])]
+  // Vitrine's own files say all.
+  if (vitrine.model === undefined) {
+    if (config.classes === 0) notes.push(`has no classes: its features are ${family.describe(config).features}`)
+    if (pretrained.mean == null && hints.mean === undefined)
+      notes.push(
+        `does not say how images are prepared: as timm does then, with mean ${preprocessing.mean.join(", ")} and crop_pct ${preprocessing.cropPct}`,
+      )
+  }
   return {
     config,
-    preprocessing: readPreprocessing(
-      { pretrained, at, dynamic: model_args.dynamic_img_size === true },
-      config,
-      file,
-      hints,
-    ),
+    preprocessing,
     labels: named?.labels ?? null,
     positionMethod: "timm",
     ...(problemType !== null && { problemType }),
-    ...(named !== null && named.notes.length > 0 && { notes: named.notes }),
+    ...(notes.length > 0 && { notes }),
   }
 }
 

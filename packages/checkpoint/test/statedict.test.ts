@@ -111,6 +111,29 @@ describe("names", () => {
       for (const [name, { from }] of found.sources) expect(from).toEqual([rename(name)])
     },
   )
+  test("of two models in one file are refused, naming both prefixes", () => {
+    const copies =
+      (...prefixes: readonly string[]): (() => unknown) =>
+      () =>
+        readStateDict(
+          header(
+            prefixes.flatMap((prefix) =>
+              vitParameters(config).map(({ name, shape }) => ({ name: prefix + name, shape })),
+            ),
+          ),
+          "w",
+          { heads: 2 },
+        )
+    for (const [first, second] of [
+      ["model.", "model_ema."],
+      ["student.backbone.", "teacher.backbone."],
+      ["", "ema."],
+    ] as const)
+      expect(errorOf(copies(first, second))).toBe(
+        `w: holds two models, under "${first}" and "${second}": keep the tensors of one`,
+      )
+  })
+
   test("of DeiT III's repository are, where it is said that they are not a rotary model's", () => {
     const own = vitConfig({ ...config, imageSize: [12, 12], prefixPositions: false })
     const tensors = header(

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
 import {
   applyOverrides,
+  fromTimmConfig,
   memorySource,
   type ModelHints,
   openModel,
@@ -106,4 +107,17 @@ test("the architecture that is said must be that of config.json", async () => {
   expect(await fault(open({ hints: { architecture: "deit3_small_patch16_224" } }))).toMatch(
     /^m\/config\.json: architecture is ".*", not "deit3_small_patch16_224" \(--arch\)$/,
   )
+})
+
+test("timm's folders say what features they have without classes, and how images are prepared if they do not say", async () => {
+  const preprocessing =
+    "does not say how images are prepared: as timm does then, with mean 0.485, 0.456, 0.406 and crop_pct 0.875"
+  const read = async (config: object, hints?: ModelHints): Promise<readonly string[] | undefined> =>
+    (await fromTimmConfig(config, "c.json", hints)).notes
+  const dinov3 = { architecture: "vit_small_patch16_dinov3", num_classes: 0 }
+  expect(await read(dinov3)).toEqual(["has no classes: its features are the average of the patches", preprocessing])
+  expect(
+    await read({ ...dinov3, pretrained_cfg: { mean: [0.5, 0.5, 0.5] }, model_args: { global_pool: "token" } }),
+  ).toEqual(["has no classes: its features are the class token"])
+  expect(await read({ architecture: "vit_tiny_patch16_224" }, { mean: [0.5, 0.5, 0.5] })).toBeUndefined()
 })

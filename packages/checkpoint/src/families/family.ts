@@ -87,6 +87,8 @@ export interface ModelWords {
   readonly structure: string
   /** How the model divides images, such as "in patches of 16×16: 197 tokens". Empty if it does not. */
   readonly input: string
+  /** What the features of the model are, such as "the class token". */
+  readonly features: string
 }
 
 /** The rules of recipes for the family. */

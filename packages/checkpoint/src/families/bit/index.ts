@@ -23,6 +23,7 @@ export const bit: Family<BiTConfig> = {
     short: `BiT ${depths.join("+")}, ${widths.join("-")}`,
     structure: `ResNet, ${depths.join("+")} blocks of width ${widths.join(", ")}`,
     input: "",
+    features: "the average over all places",
   }),
   hints: ({ groups }) => ({ groups }),
   firstConvolution: () => "stem.conv",

@@ -9,7 +9,7 @@ export function assumptions(name: string, config: ViTConfig): string {
     ...(qkNorm || rotary?.frequencies === "learned" ? [] : [`${heads} heads`]),
     activation,
     `ε = ${layerNormEpsilon}`,
-    ...featuresOf(config),
+    ...(config.pool === "token" || config.pool === "average" ? [`${featureWords(config)} as features`] : []),
     ...(config.blockKind === "sequential" && layerScale === null
       ? [`norms ${config.postNorm ? "behind" : "before"} the layers`]
       : []),
@@ -19,10 +19,19 @@ export function assumptions(name: string, config: ViTConfig): string {
   return `has no config.json: taken for ${name} with ${facts.join(", ")}, at ${imageSize.join("×")}, its images for timm's usual ones; no tensor tells these`
 }
 
-/** The features that the head reads, if no tensor tells. */
-function featuresOf({ pool, poolPrefix }: ViTConfig): readonly string[] {
-  if (pool === "token") return ["the class token as features"]
-  return pool === "average" ? [`the average of ${poolPrefix ? "all tokens" : "the patches"} as features`] : []
+/** The features that the head reads. */
+export function featureWords({ pool, poolPrefix }: ViTConfig): string {
+  const average = `the average of ${poolPrefix ? "all tokens" : "the patches"}`
+  switch (pool) {
+    case "token":
+      return "the class token"
+    case "average":
+      return average
+    case "map":
+      return "what a learned query draws from the patches"
+    case "token+average":
+      return `the class token and ${average}`
+  }
 }
 
 function rotationsOf({ axes, centres, frequencies, offset, pairs, reference, temperature }: Rotary): readonly string[] {

@@ -15,6 +15,7 @@ import {
 } from "@vitrine/core"
 import { resizePositions } from "../../positions.ts"
 import type { Family, ModelWords } from "../family.ts"
+import { featureWords } from "./assumptions.ts"
 import { fields, schema } from "./schema.ts"
 
 /** Vision Transformers, plain or behind a ResNet. */
@@ -94,6 +95,7 @@ function describe(config: ViTConfig): ModelWords {
     short: `${stem === null ? "" : `ResNet ${stages || "root"}, `}ViT ${depth}×${dim} /${patch}`,
     structure: `ViT${stem === null ? "" : ` behind ${stages ? `a ResNet of ${stages} blocks` : "the first convolution of a ResNet"}`}, depth ${depth}, width ${dim}, heads ${heads}`,
     input: `in patches of ${sides}: ${tokenCount(config)} tokens`,
+    features: featureWords(config),
   }
 }
 
