@@ -32,6 +32,8 @@ const env = {
   ...swiftShaderEnvironment(),
   ...Object.fromEntries(outer),
   npm_config_registry: registry.url,
+  // Deno's.
+  NPM_CONFIG_REGISTRY: registry.url,
   npm_config_audit: "false",
   npm_config_fund: "false",
   YARN_NPM_REGISTRY_SERVER: registry.url,
@@ -223,7 +225,8 @@ for (const [template, check] of Object.entries({
     await at.run("npm", "install")
     holds(await at.run("npm", "start"), /right: .*\nruns\/first knows arrow/)
   },
-  deno: async (at) => holds(await at.npx("deno@2", "task", "start"), /runs\/first knows arrow/),
+  deno: async (at) =>
+    holds(await at.npx("deno@2", "run", "--minimum-dependency-age=0", "-A", "main.ts"), /runs\/first knows arrow/),
   vite: async (at) => {
     await at.run("npm", "install")
     await at.run("npm", "run", "build")

@@ -12,6 +12,7 @@ export default defineConfig({
   title: "Vitrine",
   description: "Vision Transformers in TypeScript: train, fine-tune, look inside and use them.",
   lang: "en",
+  head: [["link", { rel: "icon", href: "data:," }]],
   base: process.env.DOCS_BASE ?? "/",
   srcDir: "site",
   outDir: "dist",
