@@ -241,7 +241,7 @@ for (const [template, check] of Object.entries({
     await at.run("npm", "install")
     await at.run("npm", "run", "build")
     await served(at, "next start --port PORT", async (page) => {
-      const status = page.getByRole("status").getByText(/^\w+ \d+ %/)
+      const status = page.getByRole("status").getByText(/ \d+ %/)
       for (const label of ["On the server", "In the browser"]) {
         await page.getByLabel(label).setInputFiles(photo)
         await status.waitFor({ timeout: 120_000 })
