@@ -57,6 +57,17 @@ const pageScale = (): Promise<number> => page.evaluate(() => visualViewport?.sca
 
 const scrollTop = (): Promise<number> => page.evaluate(() => scrollY)
 
+/** Waits until the page rests: a tap while it still moves only stops it. */
+async function rest(): Promise<void> {
+  let last = Number.NaN
+  const moved = async (): Promise<number> => {
+    const [before, now] = [last, await scrollTop()]
+    last = now
+    return now - before
+  }
+  await expect.poll(moved, { interval: 200 }).toBe(0)
+}
+
 test("a finger that scrolls over a figure chooses nothing, and one that taps does", async () => {
   await page.locator("#patches .patch-field").scrollIntoViewIfNeeded()
   const [before, top] = [await markedPatch(), await scrollTop()]
@@ -64,6 +75,7 @@ test("a finger that scrolls over a figure chooses nothing, and one that taps doe
   expect(before).not.toBe(15)
   await drag((share) => [{ x, y: y - 150 * share }])
   await expect.poll(scrollTop).toBeGreaterThan(top + 50)
+  await rest()
   expect(await markedPatch()).toBe(before)
   const place = await middleOf(10)
   await page.touchscreen.tap(place.x, place.y)
