@@ -15,7 +15,7 @@ export interface Output {
 export interface Io {
   readonly stdout: Output
   readonly stderr: Output
-  /** Ends the process at once. */
+  /** Ends the process at once, after an interrupt. */
   exit(code: number): void
   /** Sets the action for the case that nobody reads the standard output any more, as in `vitrine … | head`. */
   whenReaderLeaves(action: () => void): void
@@ -23,11 +23,23 @@ export interface Io {
 
 let leave = (code: number): void => process.exit(code)
 
+/**
+ * Ends this process by SIGINT, which shells call 130 too. An exit takes the engine down while its threads compute, and can
+ * crash. Windows has no signals.
+ */
+function interrupt(code: number): void {
+  if (process.platform !== "win32") {
+    process.removeAllListeners("SIGINT")
+    process.kill(process.pid, "SIGINT")
+  }
+  process.exit(code)
+}
+
 /** The streams of this process. It ends when nobody reads its output, unless a command sets another action. */
 const processIo: Io = {
   stdout: process.stdout,
   stderr: process.stderr,
-  exit: (code) => process.exit(code),
+  exit: interrupt,
   whenReaderLeaves: (action) => void (leave = action),
 }
 
