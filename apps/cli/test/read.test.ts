@@ -30,8 +30,12 @@ describe.sequential("reading", () => {
     expect(readFileSync(join(folder, "whole", "curve.svg"), "utf8")).toContain("Validation share of exact lines")
     expect(whole.code).toBe(0)
 
+    let isInterrupted = false
     const stopped = await vitrineProcess([...args, "--out", run, "--json"], {
-      watch: (child, stdout) => void (stdout.includes('"step":11,') && child.kill("SIGINT")),
+      watch: (child, stdout) => {
+        // A second one would end the run at once.
+        if (!isInterrupted && stdout.includes('"step":11,')) isInterrupted = child.kill("SIGINT")
+      },
     })
     expect(stopped.code).toBe(130)
     const resumed = await vitrine(["train", "--resume", run, "--json"])
