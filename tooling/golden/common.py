@@ -58,7 +58,8 @@ def stem_of(embed) -> dict | None:
         return None
     depths = [len(stage.blocks) for stage in getattr(embed.backbone, "stages", [])]
     root = getattr(embed.backbone, "stem", embed.backbone)
-    return {"width": root.conv.out_channels, "depths": depths, "groups": root.norm.num_groups, "numerics": "timm"}
+    small = {"root": "3x3"} if root.conv.kernel_size == (3, 3) else {}
+    return small | {"width": root.conv.out_channels, "depths": depths, "groups": root.norm.num_groups, "numerics": "timm"}
 
 
 def vitrine_config(model) -> dict:

@@ -18,6 +18,7 @@ CASES = {
     "root": (dict(width=8, depths=[], groups=4), dict(img_size=(37, 24), patch_size=(5, 2), embed_dim=12, depth=2, num_heads=3, num_classes=5)),
     "stages": (dict(width=8, depths=[1, 2], groups=2), dict(img_size=(27, 46), patch_size=1, embed_dim=8, depth=2, num_heads=2, num_classes=4)),
     "average": (dict(width=8, depths=[1, 1], groups=1), dict(img_size=32, patch_size=2, embed_dim=8, depth=1, num_heads=2, num_classes=3, in_chans=1, class_token=False, global_pool="avg")),
+    "small-root": (dict(width=8, depths=[1, 1], groups=2, root="3x3"), dict(img_size=(11, 14), patch_size=1, embed_dim=8, depth=1, num_heads=2, num_classes=3)),
     "features": (dict(width=8, depths=[2], groups=8), dict(img_size=(9, 13), patch_size=1, embed_dim=8, depth=2, num_heads=1, num_classes=0, in_chans=4)),
 }
 VARIANTS = {
@@ -38,6 +39,9 @@ def build(stem: dict, in_chans: int = 3, **args) -> VisionTransformer:
         backbone = ResNetV2(layers=depths, channels=channels, stem_chs=width, num_classes=0, global_pool="", in_chans=in_chans, **parts)
     else:
         backbone = create_resnetv2_stem(in_chans, width, **parts)
+    if stem.get("root") == "3x3":
+        # timm has no such root, only its layers.
+        backbone.stem.conv = StdConv2dSame(in_chans, width, kernel_size=3, stride=1, bias=False, eps=1e-8)
     return VisionTransformer(in_chans=in_chans, embed_layer=partial(HybridEmbed, backbone=backbone), **args)
 
 

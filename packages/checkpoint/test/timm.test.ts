@@ -234,6 +234,10 @@ describe("toTimmConfig", () => {
       { stem: { width: 32, depths: [1, 1], groups: 8, numerics: "timm" }, patchSize: [1, 1], gatedMlp: true },
       ["a stem of 32 channels in 8 groups with 1, 1 blocks", "gated MLPs behind a stem"],
     ],
+    [
+      vitVariant("R+Ti/16", { stem: { root: "3x3", width: 64, depths: [], groups: 32, numerics: "timm" } }),
+      ["a stem of 64 channels in 32 groups with no blocks behind a 3×3 convolution"],
+    ],
   ])("of %j leaves out %j", async (fields, expected) => {
     expect(await beyondTimm(vitConfig(fields))).toEqual(expected)
   })

@@ -73,6 +73,7 @@ export {
   type StemConfig,
   stemNumerics,
   stemRanges,
+  stemRoots,
   type ViTConfig,
   vitFlags,
   vitRanges,

@@ -191,6 +191,7 @@ describe("a configuration that describes no model", () => {
     ],
     [{ stem: 5 }, "stem must be an object or null, got 5"],
     [{ stem: { ...stem, width: 0 } }, "stem.width must be an integer from 1 to 65536, got 0"],
+    [{ stem: { ...stem, root: "5x5" } }, 'stem.root must be one of 7x7, 3x3, got "5x5"'],
     [{ stem: { ...stem, groups: 5 } }, "stem.groups must divide stem.width, but 5 do not divide 64"],
     [{ stem: { ...stem, depths: [1, 0] } }, "stem.depths must be an integer from 1 to 1024, got 0"],
     [{ stem: { ...stem, depths: 3 } }, "stem.depths must be a list of up to 8 stages, got 3"],

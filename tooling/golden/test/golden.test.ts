@@ -73,7 +73,9 @@ const rotaries = [
 ].map((name) => `rotary-${name}`)
 const large = ["core", "dinov3", "mixed"].map((name) => `large-rotary-${name}`)
 const bits = ["features", "odd", "square", "variants", "wide"].map((name) => `bit-${name}`)
-const hybrids = ["average", "features", "google", "root", "stages", "variants"].map((name) => `hybrid-${name}`)
+const hybrids = ["average", "features", "google", "root", "small-root", "stages", "variants"].map(
+  (name) => `hybrid-${name}`,
+)
 
 const seq2seqs = ["image", "image-patches", "text", "text-apart"].map((name) => `seq2seq-${name}`)
 const transformers = ["no-bias", "padded", "plain", "post", "pre", "pre-plain"].map((name) => `transformer-${name}`)

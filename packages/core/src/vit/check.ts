@@ -12,6 +12,7 @@ import {
   rotaryFrequencies,
   stemNumerics,
   stemRanges,
+  stemRoots,
   vitFlags,
   type ViTConfig,
   vitRanges,
@@ -44,6 +45,7 @@ export function checkConfig(config: ViTConfig): void {
   const { stem } = config
   if (stem !== null) {
     if (typeof stem !== "object" || Array.isArray(stem)) fail(`stem must be an object or null, got ${showValue(stem)}`)
+    if (stem.root !== undefined) oneOf("stem.root", stem.root, stemRoots)
     count("stem.width", stem.width, stemRanges.width)
     count("stem.groups", stem.groups, stemRanges.groups)
     if (!Array.isArray(stem.depths) || stem.depths.length > stemRanges.stages[1])

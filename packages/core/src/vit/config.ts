@@ -80,10 +80,18 @@ export const axialPositions: RotaryPositions = {
 export const stemNumerics = ["google", "timm"] as const
 
 /**
- * The first layers of a ResNet before the patches, as in the paper's hybrids. They are a 7×7 convolution and a max pool
- * with stride 2 each, followed by stages of bottlenecks. Every stage after the first has stride 2.
+ * The first convolution of a hybrid's ResNet: 7×7 with stride 2, as in the paper, or 3×3 with stride 1, which keeps the
+ * details of small images.
+ */
+export const stemRoots = ["7x7", "3x3"] as const
+
+/**
+ * The first layers of a ResNet before the patches, as in the paper's hybrids. They are a convolution and a max pool
+ * with stride 2, followed by stages of bottlenecks. Every stage after the first has stride 2.
  */
 export interface StemConfig {
+  /** The first convolution. The default is "7x7". */
+  readonly root?: (typeof stemRoots)[number]
   /** The number W of channels after the first convolution. Stage i, from 0, outputs 4 W 2^i channels. */
   readonly width: number
   /** The number of blocks of each stage. An empty list means that there is only the first convolution. */

@@ -5,9 +5,14 @@ export function stemWidth({ width, depths }: StemConfig, stage: number = depths.
   return stage < 0 ? width : 4 * width * 2 ** stage
 }
 
+/** The height, width and stride of a stem's first convolution. */
+export function stemRoot({ root = "7x7" }: StemConfig): { readonly size: number; readonly stride: number } {
+  return root === "3x3" ? { size: 3, stride: 1 } : { size: 7, stride: 2 }
+}
+
 /** The stride of a stem. The features' height and width are the image's divided by it, rounded up. */
-export function stemStride({ depths }: StemConfig): number {
-  return 4 * 2 ** Math.max(depths.length - 1, 0)
+export function stemStride(stem: StemConfig): number {
+  return 2 * stemRoot(stem).stride * 2 ** Math.max(stem.depths.length - 1, 0)
 }
 
 /** Height and width of the input of the patches: the image, or the stem's features. */

@@ -8,7 +8,7 @@ import { add } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { StemConfig } from "./config.ts"
-import { stemWidth } from "./geometry.ts"
+import { stemRoot, stemWidth } from "./geometry.ts"
 
 /** The ε of standardised kernels and of group norms. Google's code and timm have different ones. */
 const numerics: Readonly<Record<StemConfig["numerics"], { kernels: Deviation; groupNorm: number }>> = {
@@ -23,7 +23,7 @@ export function stemFeatures(scope: Scope, images: Tensor, stem: StemConfig): Te
   const { width, depths } = stem
   // timm has no name for a root without stages.
   const root = depths.length === 0 ? scope : scope.at("stem")
-  const x = relu(norm(root, "norm", conv(root, "conv", images, width, { size: 7, stride: 2 }, stem), stem))
+  const x = relu(norm(root, "norm", conv(root, "conv", images, width, stemRoot(stem), stem), stem))
   let y = scope.tap("root", maxPoolSame(x, 3, 2))
   for (const [stage, depth] of depths.entries())
     for (let i = 0; i < depth; i++) {

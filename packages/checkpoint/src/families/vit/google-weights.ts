@@ -155,7 +155,7 @@ function configOf(
   const inBlock = (name: string, rank: number, axis: number): number =>
     size(blockOf(0, stacked) + name, rank + Number(stacked), axis + Number(stacked))
   const patch = [size("embedding/kernel", 4, 0), size("embedding/kernel", 4, 1)] as const
-  const stem = shapes.has(root) ? stemOf(shapes, size(root, 4, 3), groups, file) : null
+  const stem = shapes.has(root) ? stemOf(shapes, size(root, 4, 0), size(root, 4, 3), groups, file) : null
   const stride = stem === null ? 1 : stemStride(stem)
   const classToken = shapes.has("cls")
   // The released files always have a table.
@@ -191,7 +191,7 @@ function configOf(
   return inFile(file, () => vitConfig(fields))
 }
 
-function stemOf(shapes: Shapes, width: number, groups: number | undefined, file: string): StemConfig {
+function stemOf(shapes: Shapes, height: number, width: number, groups: number | undefined, file: string): StemConfig {
   const depths: number[] = []
   const has = (block: number, unit: number): boolean => shapes.has(`block${block}/unit${unit}/conv1/kernel`)
   for (let block = 1; has(block, 1); block++) {
@@ -199,7 +199,8 @@ function stemOf(shapes: Shapes, width: number, groups: number | undefined, file:
     while (has(block, unit + 1)) unit++
     depths.push(unit)
   }
-  return { width, depths, groups: groupsOf(groups, [width], file), numerics: "google" }
+  const root = height === 3 ? ({ root: "3x3" } as const) : {}
+  return { ...root, width, depths, groups: groupsOf(groups, [width], file), numerics: "google" }
 }
 
 const isSquare = (count: number): boolean => Number.isInteger(Math.sqrt(count))

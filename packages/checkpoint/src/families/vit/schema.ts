@@ -11,6 +11,7 @@ import {
   rowNames,
   stemNumerics,
   stemRanges,
+  stemRoots,
   type ViTConfig,
   vitRanges,
 } from "@vitrine/core"
@@ -19,6 +20,7 @@ import { isObject } from "../../json.ts"
 import { flag, integer, listOf, number, oneOf, only, type Schema, sides } from "../../schema.ts"
 
 const stem = only("a stem", {
+  root: field(oneOf(stemRoots)),
   width: integer(stemRanges.width),
   depths: listOf(integer(stemRanges.depths)),
   groups: integer(stemRanges.groups),

@@ -339,7 +339,7 @@ function refuseOtherKinds(
 /** The ResNet before the patches, with timm's ε, or null. */
 function stemOf(find: Find, groups: number | undefined, file: string): StemConfig | null {
   const backbone = "patch_embed.backbone"
-  const [width] = find(`${backbone}.stem.conv.weight`) ?? find(`${backbone}.conv.weight`) ?? []
+  const [width, , height] = find(`${backbone}.stem.conv.weight`) ?? find(`${backbone}.conv.weight`) ?? []
   if (width === undefined) return null
   const depths: number[] = []
   const has = (stage: number, block: number): boolean =>
@@ -349,7 +349,8 @@ function stemOf(find: Find, groups: number | undefined, file: string): StemConfi
     while (has(stage, depth)) depth++
     depths.push(depth)
   }
-  return { width, depths, groups: groupsOf(groups, [width], file), numerics: "timm" }
+  const root = height === 3 ? ({ root: "3x3" } as const) : {}
+  return { ...root, width, depths, groups: groupsOf(groups, [width], file), numerics: "timm" }
 }
 
 interface Positions {

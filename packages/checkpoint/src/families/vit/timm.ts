@@ -119,7 +119,7 @@ function beyond(config: ViTConfig): string[] {
   const features: string[] = []
   if (stem !== null && !all.some(([, args]) => sameStem(args, stem)))
     features.push(
-      `a stem of ${stem.width} channels in ${stem.groups} groups with ${stem.depths.join(", ") || "no"} blocks`,
+      `a stem of ${stem.width} channels in ${stem.groups} groups with ${stem.depths.join(", ") || "no"} blocks${stem.root === "3x3" ? " behind a 3×3 convolution" : ""}`,
     )
   if (stem?.numerics === "google") features.push("Google's ε in its stem")
   if (stem !== null && distillationToken) features.push("a distillation token behind a stem")
@@ -194,8 +194,8 @@ const all: readonly Architecture[] = [...architectures]
 const stemSize = { width: 64, depths: [], groups: 32, numerics: "timm" } as const
 
 /** Whether timm has this stem under a name. ε may differ. */
-function sameStem({ stem_depths }: TimmArgs, { width, groups, depths }: StemConfig): boolean {
-  return width === stemSize.width && groups === stemSize.groups && `${stem_depths}` === `${depths}`
+function sameStem({ stem_depths }: TimmArgs, { root = "7x7", width, groups, depths }: StemConfig): boolean {
+  return root === "7x7" && width === stemSize.width && groups === stemSize.groups && `${stem_depths}` === `${depths}`
 }
 
 /**
