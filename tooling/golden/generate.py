@@ -16,6 +16,7 @@ GENERATORS = {
     "seq2seq": ("transformer-", "seq2seq-"),
     "bit": ("bit-",),
     "bit_folder": (),
+    "guide": (),
     "hybrid": ("hybrid-",),
     "rotary": ("rotary-", "large-rotary-"),
     "dinov3": ("dinov3-huggingface",),

@@ -32,7 +32,12 @@ export function pages(): Plugin {
       handler(_, bundle) {
         const page = bundle["index.html"]
         if (page?.type !== "asset") throw new Error("the build has no index.html")
+        // The values of the first figure are on their way before the script asks for them.
+        const first = Object.keys(bundle).find((file) => /^assets\/first-.*\.json$/.test(file))
+        if (first === undefined) throw new Error("the build has no values of the first figure")
         for (const room of rooms) this.emitFile({ type: "asset", fileName: `${room}/index.html`, source: page.source })
+        const preload = `<link rel="preload" href="${base}${first}" as="fetch" crossorigin />`
+        page.source = String(page.source).replace("<script", `${preload}\n    <script`)
         const assets = Object.keys(bundle).filter((file) => file.startsWith("assets/"))
         const files = ["", ...rooms.map((room) => `${room}/`), ...assets]
         const hash = createHash("sha256").update(String(page.source)).update(assets.join())

@@ -119,6 +119,8 @@ test("the golden files are those that the README lists", () => {
   const others = [
     "family",
     "flops",
+    "guide-drawing",
+    "guide-photo",
     "interpret",
     "labels",
     "losses",

@@ -1,5 +1,5 @@
+import { referenceBackend } from "@vitrine/backend-reference"
 import type { Backend } from "@vitrine/core"
-import { createBackend } from "vitrine/web"
 import type { BackendName } from "./backend-name.ts"
 
 let choice: BackendName = "auto"
@@ -12,11 +12,22 @@ export function chooseBackend(name: BackendName): void {
 
 /** The backend of this worker. All rooms share it. After a failure the next call tries again. */
 export function sharedBackend(): Promise<Backend> {
-  backend ??= createBackend(choice, { worker: false }).catch((error: unknown) => {
+  backend ??= openBackend().catch((error: unknown) => {
     backend = undefined
     throw error
   })
   return backend
+}
+
+/** The engines are megabytes, so their code is fetched when a room needs one. */
+async function openBackend(): Promise<Backend> {
+  const { createBackend } = await import("vitrine/web")
+  return createBackend(choice, { worker: false })
+}
+
+/** The backend of the guide: plain TypeScript, which is fast enough for its models, unless the reader chose an engine. */
+export function guideBackend(): Promise<Backend> {
+  return choice === "auto" ? Promise.resolve(referenceBackend()) : sharedBackend()
 }
 
 /** Whether an error means that the device is lost. If it is, the next call of `sharedBackend` opens another one. */

@@ -25,13 +25,11 @@ import {
   vit,
   vitParameters,
 } from "@vitrine/core"
-import { applyTransforms, drawShape, type Image } from "@vitrine/data"
-import { decodeImage } from "@vitrine/data/web"
-import { evaluationTransforms } from "vitrine/web"
+import { applyTransforms, normalize, type TransformedImage } from "@vitrine/data"
 import { elementAt, entryOf } from "../checked.ts"
-import { retryOnNewDevice, sharedBackend } from "./backend.ts"
+import { guideBackend, retryOnNewDevice } from "./backend.ts"
 import { convolutionGraph, largestDifference } from "./convolution.ts"
-import { type Hybrid, type HybridTrace, openHybrid } from "./hybrid.ts"
+import type { Hybrid, HybridTrace } from "./hybrid.ts"
 import { normOrders, type NormOrders } from "./norm-order.ts"
 import { positionsAt } from "./positions.ts"
 import { floats, type Values, valuesOf } from "./values.ts"
@@ -41,8 +39,8 @@ export interface GuideModel {
   readonly labels: readonly string[]
   readonly mean: readonly number[]
   readonly std: readonly number[]
-  readonly device: string
-  readonly parameters: Readonly<Record<string, Values>>
+  /** What computes, or null for values that came with the page. */
+  readonly device: string | null
 }
 
 /** The values that the model computed for one picture. The figures draw them. */
@@ -58,10 +56,9 @@ export interface Trace {
   readonly steps: number
 }
 
-/** A built-in drawing. */
+/** A built-in drawing, of the size of the model's input. */
 export interface Drawing {
   readonly label: number
-  readonly seed: number
   readonly width: number
   readonly height: number
   /** RGB bytes. */
@@ -95,7 +92,6 @@ const taps = [
 /** A model that readers can train step by step, with the trace of one picture. */
 export interface Guide {
   model(): Promise<GuideModel>
-  drawings(seed: number, count: number): Promise<Drawing[]>
   trace(source: Drawing | Blob): Promise<Trace>
   /** Traces the last picture again, with the present parameters. */
   retrace(): Promise<Trace>
@@ -175,23 +171,15 @@ export function createGuide(folder: string): Guide {
         const { mean, std } = description.preprocessing
         const labels = description.labels ?? []
         const device = backend.name === "webgpu" ? `WebGPU, ${backend.device}` : backend.device
-        return { config, labels, mean, std, device, parameters: await readParameters(model) }
+        return { config, labels, mean, std, device }
       }),
-    async drawings(seed, count) {
-      return Array.from({ length: count }, (_, i) => {
-        const label = (i + seed) % 10
-        const { data, width, height } = drawShape(label, [0x6775, seed * 1000 + i])
-        return { label, seed: i, width, height, pixels: data }
-      })
-    },
     async trace(source) {
-      const { config, description } = await open()
-      const image: Image =
-        source instanceof Blob
-          ? await decodeImage(source)
-          : { width: source.width, height: source.height, channels: 3, data: source.pixels }
-      const { data: input } = applyTransforms(image, evaluationTransforms(description.preprocessing, config))
+      const { description } = await open()
       const { mean, std } = description.preprocessing
+      const { data: input } =
+        source instanceof Blob
+          ? await readPicture(source, description)
+          : applyTransforms({ ...source, channels: 3, data: source.pixels }, [normalize(mean, std)])
       const pixels = Uint8Array.from(input, (value, i) =>
         Math.round(255 * (value * elementAt(std, i % 3) + elementAt(mean, i % 3))),
       )
@@ -244,6 +232,7 @@ export function createGuide(folder: string): Guide {
       }),
     hybrid: () =>
       onModel(async ({ backend }) => {
+        const { openHybrid } = await import("./hybrid.ts")
         hybrid ??= openHybrid(fileReader(`${folder}hybrid/`), backend).catch((error: unknown) => {
           hybrid = undefined
           throw error
@@ -253,10 +242,19 @@ export function createGuide(folder: string): Guide {
   }
 }
 
+/** Reads a picture of the reader as the model's input. Few readers need the code for it, so it is fetched here. */
+async function readPicture(file: Blob, { config, preprocessing }: ModelDescription): Promise<TransformedImage> {
+  const [{ decodeImage }, { evaluationTransforms }] = await Promise.all([
+    import("@vitrine/data/web"),
+    import("vitrine/web"),
+  ])
+  return applyTransforms(await decodeImage(file), evaluationTransforms(preprocessing, config))
+}
+
 /** @param latest parameters that replace those of the file */
 async function openModel(folder: string, latest: Readonly<Record<string, Values>> = {}): Promise<OpenModel> {
   const read = fileReader(folder)
-  const [json, bytes, backend] = await Promise.all([read("config.json"), read("model.safetensors"), sharedBackend()])
+  const [json, bytes, backend] = await Promise.all([read("config.json"), read("model.safetensors"), guideBackend()])
   const description = await fromTimmConfig(parseJson(json, "config.json"), "config.json")
   const config = attentionConfig(description.config, "the guide")
   const { tensors } = readSafetensors(bytes, "model.safetensors")

@@ -1,7 +1,7 @@
 import type { HostData, HostTensor } from "@vitrine/core"
 import { entryOf } from "../checked.ts"
 
-/** A float32 tensor that the worker sends to the page. */
+/** A tensor that the worker sends to the page. */
 export interface Values {
   readonly data: Float32Array
   readonly shape: readonly number[]
@@ -9,7 +9,7 @@ export interface Values {
 
 /**
  * One output of a program.
- * @throws RangeError or TypeError if it is missing or not float32
+ * @throws RangeError or TypeError if it is missing or holds whole numbers
  */
 export function valuesOf(outputs: Readonly<Record<string, HostTensor>>, name: string): Values {
   const { data, shape } = entryOf(outputs, name)
@@ -17,10 +17,11 @@ export function valuesOf(outputs: Readonly<Record<string, HostTensor>>, name: st
 }
 
 /**
- * The data of a float32 tensor.
+ * The data of a tensor of floats, in float32. The reference backend has float64.
  * @throws TypeError for another dtype
  */
 export function floats(data: HostData): Float32Array {
   if (data instanceof Float32Array) return data
-  throw new TypeError(`float32 values were expected, not ${data.constructor.name}`)
+  if (data instanceof Float64Array) return Float32Array.from(data)
+  throw new TypeError(`floats were expected, not ${data.constructor.name}`)
 }

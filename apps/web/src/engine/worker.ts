@@ -1,11 +1,12 @@
 import { expose, proxy, type ProxyMarked } from "comlink"
 import { chooseBackend } from "./backend.ts"
 import type { Detection } from "./detection.ts"
-import { family } from "./family.ts"
+import type { Variant } from "./family.ts"
 import { createGuide } from "./guide.ts"
-import { createInspection } from "./inspection.ts"
-import { createKeptFiles } from "./kept-files.ts"
-import { createTraining } from "./training.ts"
+import type { Inspection } from "./inspection.ts"
+import type { KeptFiles } from "./kept-files.ts"
+import { late } from "./late.ts"
+import type { Training } from "./training.ts"
 
 const model = `${import.meta.env.BASE_URL}model/`
 
@@ -18,15 +19,18 @@ async function detect(): Promise<Detection & ProxyMarked> {
   return detection
 }
 
-/** The functions that the page can call in the worker. The worker does all the computing. */
+/**
+ * The functions that the page can call in the worker. The worker does all the computing. The code of the guide comes with
+ * it, that of a room with the first call from the room.
+ */
 const engine = {
   chooseBackend,
   guide: proxy(createGuide(model)),
-  family,
-  training: proxy(createTraining()),
-  inspection: proxy(createInspection(model)),
+  family: async (): Promise<Variant[]> => (await import("./family.ts")).family(),
+  training: proxy(late<Training>(async () => (await import("./training.ts")).createTraining())),
+  inspection: proxy(late<Inspection>(async () => (await import("./inspection.ts")).createInspection(model))),
   detect,
-  keptFiles: proxy(createKeptFiles()),
+  keptFiles: proxy(late<KeptFiles>(async () => (await import("./kept-files.ts")).createKeptFiles())),
 }
 
 export type Engine = typeof engine

@@ -1,6 +1,7 @@
-import { useSignal } from "@preact/signals"
+import { type ReadonlySignal, useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useEffect, useRef } from "preact/hooks"
+import { elementAt } from "../checked.ts"
 import { chosenBackend, switchBackend } from "../engine/client.ts"
 import { Alert } from "../figures/alert.tsx"
 import { markedToken } from "../figures/link.ts"
@@ -15,7 +16,8 @@ import * as further from "./further-steps.tsx"
 import { HybridFigure } from "./hybrid-step.tsx"
 import * as input from "./input-steps.tsx"
 import * as output from "./output-steps.tsx"
-import { type FigureData, figureData, model, start, status, trace } from "./state.ts"
+import { Overview, Place } from "./overview.tsx"
+import { type FigureData, figureData, isComplete, isModelNeeded, model, start, status, trace } from "./state.ts"
 import { Step, type StepProps } from "./step.tsx"
 
 type Draw = StepProps["draw"]
@@ -81,13 +83,35 @@ const parts: readonly (readonly [PartId, readonly (readonly [StepId, Draw])[]])[
   ],
 ]
 
+const signsOfLife = ["scroll", "pointermove", "pointerdown", "keydown"] as const
+
 const stepIds = parts.flatMap(([, steps]) => steps.map(([id]) => id))
 
 export function Guide(): JSX.Element {
   const { guide } = strings.value
   const at = useSignal<StepId>("data")
+  // The overview comes first, then the parts, each in a task of its own.
+  const drawn = useSignal(0)
+  const isWhole = drawn.value >= sections.length
+  const isBegun = trace.value !== null || status.value.kind === "failed"
+  useEffect(() => {
+    if (!isBegun || isWhole) return undefined
+    const timer = setTimeout(() => drawn.value++)
+    return () => clearTimeout(timer)
+  }, [drawn.value, isBegun])
   useEffect(() => {
     if (trace.peek() === null) void start()
+    // Whoever moves is about to come to figures that need the model.
+    const need = (): void => {
+      isModelNeeded.value = true
+    }
+    for (const event of signsOfLife) addEventListener(event, need, { once: true, passive: true })
+    return () => {
+      for (const event of signsOfLife) removeEventListener(event, need)
+    }
+  }, [])
+  useEffect(() => {
+    if (!isWhole) return undefined
     const watcher = new IntersectionObserver(
       (entries) => {
         for (const { isIntersecting, target } of entries)
@@ -101,34 +125,50 @@ export function Guide(): JSX.Element {
       watcher.disconnect()
       unfollow()
     }
-  }, [])
-  let number = 0
+  }, [isWhole])
   return (
     <div class="guide">
-      <Rail at={at.value} />
+      <Rail at={at} />
       <main id="content" tabIndex={-1}>
         <header class="opening">
           <h1>{guide.title}</h1>
           <p class="lead">{guide.lead}</p>
           <StatusLine />
         </header>
-        {parts.map(([part, steps]) => (
-          <section key={part} class="part" aria-label={guide.parts[part]}>
-            <h2>{guide.parts[part]}</h2>
-            {steps.map(([id, draw]) => (
-              <Step key={id} id={id} number={++number} draw={draw} />
-            ))}
-          </section>
-        ))}
+        <Overview at={at} />
+        {sections.slice(0, drawn.value)}
       </main>
     </div>
   )
 }
 
+/** A part with its steps. `first` is the number of the first step. */
+function Part(props: {
+  readonly part: PartId
+  readonly steps: readonly (readonly [StepId, Draw])[]
+  readonly first: number
+}): JSX.Element {
+  const { part, steps, first } = props
+  const title = strings.value.guide.parts[part]
+  return (
+    <section class="part" aria-label={title}>
+      <h2>{title}</h2>
+      {steps.map(([id, draw], i) => (
+        <Step key={id} id={id} number={first + i} draw={draw} />
+      ))}
+    </section>
+  )
+}
+
+/** The same elements in each rendering, which Preact then passes over. */
+const sections = parts.map(([part, steps]) => (
+  <Part key={part} part={part} steps={steps} first={stepIds.indexOf(elementAt(steps, 0)[0]) + 1} />
+))
+
 function StatusLine(): JSX.Element {
   const texts = strings.value.status
   const now = status.value
-  if (now.kind === "failed" && model.value === null) {
+  if (now.kind === "failed" && !isComplete.value) {
     // A missing GPU matters only if the reader asked for one.
     const noGpu = chosenBackend.value === "webgpu"
     return (
@@ -143,7 +183,11 @@ function StatusLine(): JSX.Element {
   if (now.kind === "failed") return <Alert>{texts.failed(now.why)}</Alert>
   return (
     <p class="status" role="status" data-state={now.kind}>
-      {now.kind === "starting" ? texts.starting : texts.ready(model.value?.device ?? "")}
+      {now.kind === "starting"
+        ? texts.starting
+        : model.value?.device == null
+          ? texts.first
+          : texts.ready(model.value.device)}
     </p>
   )
 }
@@ -152,8 +196,9 @@ function StatusLine(): JSX.Element {
  * The contents, and the picture with the marked patch. They stay visible beside the text. In narrow windows they are a bar
  * below it, and a button opens the contents.
  */
-function Rail({ at }: { readonly at: StepId }): JSX.Element {
+function Rail(props: { readonly at: ReadonlySignal<StepId> }): JSX.Element {
   const { guide } = strings.value
+  const at = props.at.value
   const g = figureData()
   const rail = useRef<HTMLElement>(null)
   const isOpen = useSignal(false)
@@ -169,6 +214,7 @@ function Rail({ at }: { readonly at: StepId }): JSX.Element {
   return (
     <aside class="rail" ref={rail} onKeyDown={({ key }) => key === "Escape" && close()}>
       {g === null ? null : <Specimen g={g} />}
+      <Place at={at} g={g} />
       <button
         type="button"
         class="text contents"

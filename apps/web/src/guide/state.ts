@@ -1,10 +1,11 @@
-import { type Signal, signal } from "@preact/signals"
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals"
 import { entryOf } from "../checked.ts"
-import { engine, messageOf } from "../engine/client.ts"
+import { chosenBackend, engine, messageOf } from "../engine/client.ts"
 import type { Drawing, GradientStep, GuideModel, Trace } from "../engine/guide.ts"
 import type { Values } from "../engine/values.ts"
 import { chosenBlock, chosenHead, markedToken } from "../figures/link.ts"
 import { type View, view } from "../figures/view.ts"
+import { fetchFirst } from "./first.ts"
 
 export type Status =
   | { readonly kind: "starting" | "computing" | "ready" }
@@ -21,6 +22,9 @@ export const losses: Signal<readonly number[]> = signal([])
 export const lastStep: Signal<GradientStep | null> = signal(null)
 /** The label that the reader chose for the present picture, or else the label of the first step. */
 export const target: Signal<number | null> = signal(null)
+
+/** Whether the model is there. Before that, figures have only what came with the page. */
+export const isComplete: ReadonlySignal<boolean> = computed(() => model.value !== null && model.value.device !== null)
 
 /** The data of all figures: the model, and its trace of one picture. */
 export interface FigureData {
@@ -66,7 +70,7 @@ export function figureData(): FigureData | null {
   }
 }
 
-let seed = 3
+let round = 3
 
 /** Runs work on the engine, and sets the status. */
 async function attempt(work: () => Promise<void>): Promise<void> {
@@ -81,14 +85,25 @@ async function attempt(work: () => Promise<void>): Promise<void> {
 
 const guide = (): ReturnType<typeof engine>["guide"] => engine().guide
 
-/** Loads the model, and traces a first drawing. */
+/** Shows the drawing whose values came with the page. Fetches the model only if the reader chose what computes it. */
 export function start(): Promise<void> {
   return attempt(async () => {
-    drawings.value = await guide().drawings(seed, 10)
-    model.value = await guide().model()
-    await traceDrawing(0)
+    const first = await fetchFirst()
+    model.value = first.model
+    trace.value = first.trace
+    const { drawRound } = await import("./drawings.ts")
+    drawings.value = drawRound(round)
+    if (chosenBackend.peek() !== "auto") await traceDrawing(0)
   })
 }
+
+/** Whether the reader came to a figure that needs the model, or did anything at all. */
+export const isModelNeeded: Signal<boolean> = signal(false)
+
+effect(() => {
+  if (isModelNeeded.value && status.value.kind === "ready" && !isComplete.value)
+    void attempt(() => traceDrawing(picked.peek() ?? 0))
+})
 
 async function traceDrawing(index: number): Promise<void> {
   const drawing = drawings.value[index]
@@ -96,8 +111,13 @@ async function traceDrawing(index: number): Promise<void> {
 }
 
 async function tracePicture(picture: Drawing | Blob): Promise<void> {
-  show(await guide().trace(picture))
-  target.value = null
+  const next = await guide().trace(picture)
+  const opened = isComplete.peek() ? model.peek() : await guide().model()
+  batch(() => {
+    model.value = opened
+    show(next)
+    target.value = null
+  })
 }
 
 /** Shows the trace of a new picture, for which the reader has taken no steps. */
@@ -121,9 +141,10 @@ export function drop(file: Blob): Promise<void> {
 
 /** Offers new drawings, and traces the first. */
 export function redraw(): Promise<void> {
-  seed++
+  round++
   return attempt(async () => {
-    drawings.value = await guide().drawings(seed, 10)
+    const { drawRound } = await import("./drawings.ts")
+    drawings.value = drawRound(round)
     picked.value = 0
     await traceDrawing(0)
   })

@@ -4,7 +4,10 @@ import { useEffect, useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
 import type { StepId } from "../strings/guide-texts.ts"
 import formulas from "./formulas.tex"
-import { type FigureData, figureData, trace } from "./state.ts"
+import { type FigureData, figureData, isComplete, isModelNeeded, trace } from "./state.ts"
+
+/** The steps whose figures need the picture alone. They are there before the model is. */
+const stepsOfPicture: ReadonlySet<StepId> = new Set(["data", "image", "label", "patches", "pretraining", "compute"])
 
 /** Text with `*emphasis*`. */
 export function Prose({ text }: { readonly text: string }): JSX.Element {
@@ -47,7 +50,7 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
         {/* The build makes this MathML from our own formulas. */}
         {formula === undefined ? null : <div class="formula" dangerouslySetInnerHTML={{ __html: formula }} />}
       </div>
-      <Figure draw={draw} near={near} />
+      <Figure draw={draw} near={near} needsModel={!stepsOfPicture.has(id)} />
     </section>
   )
 }
@@ -56,11 +59,17 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
  * A figure that follows its data while it is near the window. Each figure is drawn in a separate task, so that the page
  * never waits for all of them.
  */
-function Figure({ draw, near }: { readonly draw: StepProps["draw"]; readonly near: Signal<boolean> }): JSX.Element {
+function Figure(props: {
+  readonly draw: StepProps["draw"]
+  readonly near: Signal<boolean>
+  readonly needsModel: boolean
+}): JSX.Element {
+  const { draw, near, needsModel } = props
   const g = useSignal<FigureData | null>(null)
   useSignalEffect(() => {
+    if (near.value && needsModel) isModelNeeded.value = true
     const next = figureData()
-    if (near.value && next !== null)
+    if (near.value && next !== null && (isComplete.value || !needsModel))
       inTurn(near, () => {
         g.value = next
       })

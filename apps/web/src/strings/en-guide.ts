@@ -3,6 +3,16 @@ import type { GuideTexts } from "./guide-texts.ts"
 export const guide: GuideTexts = {
   title: "How a Vision Transformer sees",
   lead: "Choose a picture. A small Vision Transformer computes it here, in this page, and every figure below draws the numbers it found. Point at any of them.",
+  overview: {
+    label: "The model at a glance",
+    times: (depth) => `${depth} times`,
+    image: "image",
+    patches: "patches",
+    tokens: "tokens",
+    attention: "attention",
+    mlp: "MLP",
+    class: "class",
+  },
   contents: "Contents",
   parts: {
     input: "From pixels to tokens",

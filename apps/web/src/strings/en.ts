@@ -47,6 +47,7 @@ export const en = {
   },
   status: {
     starting: "Loading the engine and the model …",
+    first: "The values of this picture came with the page. The model follows when you go on.",
     computing: "Computing …",
     ready: (device: string): string => `Computed in this page by ${device}`,
     failed: (why: string): string => `That did not work: ${why}`,

@@ -41,7 +41,17 @@ export type StepId =
 
 export type PartId = "input" | "attention" | "block" | "output" | "further"
 
+/** A part of a Vision Transformer. */
+export type StationId = "image" | "patches" | "tokens" | "attention" | "mlp" | "class"
+
+export interface OverviewTexts extends Readonly<Record<StationId, string>> {
+  readonly label: string
+  /** How often the block is repeated. */
+  readonly times: (depth: number) => string
+}
+
 export interface GuideTexts {
+  readonly overview: OverviewTexts
   readonly title: string
   readonly lead: string
   readonly contents: string

@@ -3,6 +3,16 @@ import type { GuideTexts } from "./guide-texts.ts"
 export const guide: GuideTexts = {
   title: "Vision Transformer は、どう見ているか",
   lead: "絵をひとつ選んでください。小さな Vision Transformer がこのページの中で計算し、下の図はすべて、そこで得られた数を描きます。どこでも指してみてください。",
+  overview: {
+    label: "モデルの全体",
+    times: (depth) => `${depth} 回`,
+    image: "画像",
+    patches: "パッチ",
+    tokens: "トークン",
+    attention: "アテンション",
+    mlp: "MLP",
+    class: "クラス",
+  },
   contents: "目次",
   parts: {
     input: "ピクセルからトークンへ",

@@ -47,6 +47,7 @@ export const ja: Texts = {
   },
   status: {
     starting: "エンジンとモデルを読み込んでいます …",
+    first: "この画像の値はページと一緒に届きました。読み進めるとモデルが届きます。",
     computing: "計算中 …",
     ready: (device) => `このページの中で計算：${device}`,
     failed: (why) => `うまくいきませんでした：${why}`,

@@ -3,6 +3,16 @@ import type { GuideTexts } from "./guide-texts.ts"
 export const guide: GuideTexts = {
   title: "Vision Transformer는 어떻게 보는가",
   lead: "그림을 하나 고르세요. 작은 Vision Transformer가 이 페이지 안에서 계산하고, 아래의 모든 그림은 거기서 나온 수를 그립니다. 어디든 가리켜 보세요.",
+  overview: {
+    label: "모델 한눈에 보기",
+    times: (depth) => `${depth}번`,
+    image: "이미지",
+    patches: "패치",
+    tokens: "토큰",
+    attention: "어텐션",
+    mlp: "MLP",
+    class: "클래스",
+  },
   contents: "차례",
   parts: {
     input: "픽셀에서 토큰으로",

@@ -47,6 +47,7 @@ export const ko: Texts = {
   },
   status: {
     starting: "엔진과 모델을 불러오는 중 …",
+    first: "이 그림의 값은 페이지와 함께 왔습니다. 계속 읽으면 모델이 따라옵니다.",
     computing: "계산 중 …",
     ready: (device) => `이 페이지 안에서 계산: ${device}`,
     failed: (why) => `잘 되지 않았습니다: ${why}`,

@@ -1,6 +1,6 @@
 import type { Page } from "playwright"
+import { golden } from "@vitrine/golden"
 import { expect } from "vitest"
-import { openReference, type Reference, type ReferenceTensor } from "./reference.ts"
 
 export const steps = (page: Page): Promise<string[]> =>
   page.locator("section.step").evaluateAll((all) => all.map(({ id }) => id))
@@ -55,53 +55,29 @@ export async function pixelsOf(page: Page): Promise<number[]> {
   return reds.flatMap((red, i) => [red, greens[i] ?? 0, blues[i] ?? 0])
 }
 
-/** The two models of the guide in float64. */
-export interface GuideReferences {
-  readonly model: Reference
-  readonly hybrid: Reference
-}
-
-export async function openReferences(): Promise<GuideReferences> {
-  return { model: await openReference(), hybrid: await openReference("hybrid/") }
-}
-
-/** All values of the models for a picture. The hybrid's figures draw the first channel of its features. */
-async function expectedTaps(
-  { model, hybrid }: GuideReferences,
-  pixels: readonly number[],
-): Promise<Record<string, ReferenceTensor>> {
-  const [taps, hybridTaps] = [await model.trace(pixels), await hybrid.trace(pixels)]
-  const { "patch_embed.backbone.stages.0.blocks.0": features, "patch_embed.embeddings": embeddings } = hybridTaps
-  if (features === undefined || embeddings === undefined) throw new Error("the hybrid has no such taps")
-  const channels = features.shape.at(-1) ?? 1
-  const channel = Array.from(features.data).filter((_, i) => i % channels === 0)
-  return {
-    ...taps,
-    "hybrid:features": { data: channel, shape: features.shape.slice(0, -1) },
-    "hybrid:embeddings": embeddings,
-  }
-}
-
 /**
- * Compares the values in the figures of some steps, or of all, with the float64 model, for block and head 1.
+ * Compares the values in the figures of some steps, or of all, with those that timm computes for the first drawing or for
+ * the photo, for block and head 1.
  * @returns how many figures were compared
  */
-export async function compare(page: Page, references: GuideReferences, ids?: readonly string[]): Promise<number> {
-  const taps = await expectedTaps(references, await pixelsOf(page))
-  const { heads } = references.model.config
+export async function compare(
+  page: Page,
+  picture: "guide-drawing" | "guide-photo",
+  ids?: readonly string[],
+): Promise<number> {
+  const { tensors } = golden(picture)
   let compared = 0
   for (const id of ids ?? (await steps(page))) {
     await visit(page, id)
     for (const { tap, data } of await figureValues(page, id)) {
-      const name = [tap, `blocks.0.${tap}`].find((each) => taps[each] !== undefined)
+      const name = tap === "convolved" ? "patch_embed.embeddings" : tap
+      const expected = tensors[name] ?? tensors[`blocks.0.${name}`]
       if (tap === "row-sums") for (const sum of data) expect(Math.abs(sum - 1)).toBeLessThan(1e-5)
-      const expected = tap === "convolved" ? taps["patch_embed.embeddings"] : taps[name ?? ""]
       if (expected === undefined) {
         expect(["row-sums", "side-by-side", "head.weight"]).toContain(tap)
         continue
       }
-      const isPerHead = /attn\.(q|k|v|scores|weights|context)$/.test(name ?? "")
-      const values = Array.from(expected.data).slice(0, expected.data.length / (isPerHead ? heads : 1))
+      const values = Array.from(expected.data)
       expect(data.length, `${id} ${tap}`).toBe(values.length)
       const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0)
       const error = values.reduce((a, value, i) => Math.max(a, Math.abs(value - Number(data[i]))), 0)

@@ -1,21 +1,10 @@
-import { mkdtemp, readFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { readFile } from "node:fs/promises"
 import { gzipSync } from "node:zlib"
+import { golden, goldenPath, tensor } from "@vitrine/golden"
 import type { Page } from "playwright"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { drop } from "./drop.ts"
-import {
-  compare,
-  type GuideReferences,
-  isPainted,
-  openReferences,
-  pixelsOf,
-  ready,
-  steps,
-  visit,
-} from "./guide-page.ts"
+import { compare, isPainted, pixelsOf, ready, steps, visit } from "./guide-page.ts"
 import { openSite, type Site, type Visit } from "./site.ts"
 import { fits, violationsInBothThemes } from "./violations.ts"
 
@@ -23,33 +12,39 @@ import { fits, violationsInBothThemes } from "./violations.ts"
 let site: Site
 let reader: Visit
 let page: Page
-let references: GuideReferences
 
 beforeAll(async () => {
   site = await openSite()
   reader = await site.open("/", { reducedMotion: "reduce" })
   page = reader.page
-  references = await openReferences()
   await ready(page)
 })
 
 afterAll(() => site?.close())
 
-test("weighs little before a model or an engine is asked for, and loads no other room", async () => {
-  const first = reader.requests.filter((url) => !/worker|ort|\.wasm|\/model\//.test(url))
-  let bytes = 0
-  for (const url of first) {
+const photo = goldenPath("vit-folder-tiny/wide-rgb.png")
+
+/** The bytes that the reader's browser asked for so far, as a host sends them. */
+async function bytesOf(requests: readonly string[]): Promise<number> {
+  const files = requests.map(async (url) => {
     const path = new URL(url).pathname
     const file = path.endsWith("/") ? `${path}index.html` : path
-    bytes += gzipSync(await readFile(new URL(`../../dist${file}`, import.meta.url))).length
-  }
-  expect(first.length).toBeGreaterThan(2)
-  expect(reader.requests.filter((url) => /detect|inspect|train/.test(url))).toEqual([])
-  expect(bytes).toBeLessThan(200_000)
+    return gzipSync(await readFile(new URL(`../../dist${file}`, import.meta.url))).length
+  })
+  return (await Promise.all(files)).reduce((a, b) => a + b, 0)
+}
+
+test("shows values of the model before it has model or engine, and loads no other room", async () => {
+  const first = [...reader.requests]
+  expect(await page.evaluate(() => performance.getEntriesByName("first-figure").length)).toBe(1)
+  expect(first.length).toBeGreaterThan(3)
+  expect(first.filter((url) => /worker|\.wasm|safetensors|detect|inspect|train/.test(url))).toEqual([])
+  expect(await bytesOf(first)).toBeLessThan(150_000)
 })
 
-test("draws what the model computes for a drawing", async () => {
-  expect(await compare(page, references)).toBeGreaterThanOrEqual(20)
+test("draws what timm computes for a drawing, without an engine", async () => {
+  expect(await compare(page, "guide-drawing")).toBeGreaterThanOrEqual(20)
+  expect(reader.requests.filter((url) => /\.wasm|bundle/.test(url))).toEqual([])
   expect(reader.faults).toEqual([])
 })
 
@@ -62,8 +57,8 @@ test("can be read by keyboard: a cursor in a matrix says value and meaning", asy
   const readout = page.locator("#softmax .matrix").first().locator("output")
   const text = (await readout.textContent()) ?? ""
   expect(text).toContain("query: patch 1 (row 1, column 1) · key: patch 1 (row 1, column 1)")
-  const weights = (await references.model.trace(await pixelsOf(page)))["blocks.0.attn.weights"]
-  expect(Number(text.split(" ").at(-1))).toBeCloseTo(Number(weights?.data[17 + 1]), 5)
+  const weights = tensor(golden("guide-drawing"), "blocks.0.attn.weights")
+  expect(Number(text.split(" ").at(-1))).toBeCloseTo(Number(weights.data[17 + 1]), 5)
   await cells.focus()
   await page.keyboard.press("Escape")
   await page.getByRole("button", { name: "Enlarge: attention weights" }).first().click()
@@ -127,23 +122,20 @@ test("a step lowers the loss of every drawing", async () => {
 })
 
 test("draws what the model computes for a dropped photo", async () => {
-  const photo = join(await mkdtemp(join(tmpdir(), "vitrine-web-")), "photo.jpg")
-  await page.screenshot({ type: "jpeg", path: photo })
   const before = await pixelsOf(page)
   await drop(page, ".picker", [photo])
   await expect.poll(async () => (await pixelsOf(page)).join() === before.join()).toBe(false)
   // All figures draw one trace, so some of each part are enough.
   const some = ["flatten", "embedAll", "qkv", "softmax", "residual2", "readout", "convolution", "hybrid"]
-  expect(await compare(page, references, some)).toBeGreaterThanOrEqual(11)
+  expect(await compare(page, "guide-photo", some)).toBeGreaterThanOrEqual(11)
   expect(reader.faults).toEqual([])
 })
 
 test("goes on teaching the label that it began with, whatever the model says by then", async () => {
-  const picture = fileURLToPath(
-    new URL("../../../../tooling/golden/files/vit-folder-tiny/wide-rgb.png", import.meta.url),
-  )
+  await page.locator(".drawing input").nth(2).check()
+  await expect.poll(() => page.locator("[data-fell]").count()).toBe(0)
   const before = await pixelsOf(page)
-  await page.locator("#data input[type=file]").setInputFiles(picture)
+  await page.locator("#data input[type=file]").setInputFiles(photo)
   await expect.poll(async () => (await pixelsOf(page)).join() === before.join()).toBe(false)
   await visit(page, "loss")
   const label = page.getByLabel("Label to learn")

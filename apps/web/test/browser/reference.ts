@@ -15,9 +15,9 @@ export interface Reference {
   trace(pixels: ArrayLike<number>): Promise<Readonly<Record<string, ReferenceTensor>>>
 }
 
-/** The model of the guide, or another beside it, on the reference backend. */
-export async function openReference(name = ""): Promise<Reference> {
-  const folder = new URL(`../../public/model/${name}`, import.meta.url)
+/** The model of the guide on the reference backend. */
+export async function openReference(): Promise<Reference> {
+  const folder = new URL("../../public/model/", import.meta.url)
   const [json, bytes] = await Promise.all([
     readFile(new URL("config.json", folder)),
     readFile(new URL("model.safetensors", folder)),
