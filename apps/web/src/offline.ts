@@ -1,0 +1,45 @@
+import { type Signal, signal } from "@preact/signals"
+import { engineFiles } from "./engine/client.ts"
+
+/** Whether the whole site is kept on this device: not asked for, under way, kept, or without success. */
+export const wholeSite: Signal<"none" | "fetching" | "kept" | "failed"> = signal("none")
+
+/** The bytes of the whole site, which the build knows; null in development. */
+export const siteBytes: number | null =
+  Number(document.querySelector<HTMLMetaElement>('meta[name="site-bytes"]')?.content ?? 0) || null
+
+export const canKeep: boolean = import.meta.env.PROD && "serviceWorker" in navigator
+
+/** Starts the service worker, which keeps what the reader uses, after the page has loaded. */
+export function keepWhatIsUsed(): void {
+  if (!canKeep) return
+  addEventListener("load", () => {
+    setTimeout(() => {
+      // Without the service worker the site needs the network.
+      void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`).then(report, () => {})
+    }, 4000)
+  })
+  // The worker's requests of a first visit come before the service worker has the page.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") void report()
+  })
+}
+
+/** Tells the service worker which files were fetched. */
+export async function report(): Promise<void> {
+  const { active } = await navigator.serviceWorker.ready
+  const files = performance.getEntriesByType("resource").map(({ name }) => name)
+  active?.postMessage([...files, ...(await engineFiles())])
+}
+
+/** Fetches the whole site, engines too. */
+export async function keepWholeSite(): Promise<void> {
+  wholeSite.value = "fetching"
+  await navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`)
+  const { active } = await navigator.serviceWorker.ready
+  const { port1, port2 } = new MessageChannel()
+  port1.onmessage = ({ data }) => {
+    wholeSite.value = data === "kept" ? "kept" : "failed"
+  }
+  active?.postMessage("all", [port2])
+}
