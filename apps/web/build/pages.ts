@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join, relative, sep } from "node:path"
-import type { Plugin } from "vite"
+import type { Plugin, Rolldown } from "vite"
 
 const publicFolder = new URL("../public", import.meta.url).pathname
 
@@ -12,11 +12,17 @@ function publicFiles(): string[] {
   return paths.filter((path) => path !== "_headers").sort()
 }
 
+/** The bytes of a file of the build. */
+function sizeOf(file: Rolldown.OutputBundle[string] | undefined): number {
+  if (file === undefined) return 0
+  return Buffer.byteLength(file.type === "chunk" ? file.code : file.source)
+}
+
 const rooms = ["train", "inspect", "detect"]
 
 /**
- * Makes the build a site for any static host: adds a page for each room, and a service worker with the list of all files
- * and their common hash.
+ * Makes the build a site for any static host: adds a page for each room, the early request of the first figure's values, and
+ * a service worker with the list of all files and their common hash.
  */
 export function pages(): Plugin {
   let base = "/"
@@ -35,20 +41,28 @@ export function pages(): Plugin {
         // The values of the first figure are on their way before the script asks for them.
         const first = Object.keys(bundle).find((file) => /^assets\/first-.*\.json$/.test(file))
         if (first === undefined) throw new Error("the build has no values of the first figure")
-        for (const room of rooms) this.emitFile({ type: "asset", fileName: `${room}/index.html`, source: page.source })
-        const preload = `<link rel="preload" href="${base}${first}" as="fetch" crossorigin />`
-        page.source = String(page.source).replace("<script", `${preload}\n    <script`)
         const assets = Object.keys(bundle).filter((file) => file.startsWith("assets/"))
-        const files = ["", ...rooms.map((room) => `${room}/`), ...assets]
-        const hash = createHash("sha256").update(String(page.source)).update(assets.join())
         const served = publicFiles()
+        const sizes = [
+          ...assets.map((file) => sizeOf(bundle[file])),
+          ...served.map((file) => statSync(join(publicFolder, file)).size),
+        ]
+        const head = [
+          `<link rel="preload" href="${base}${first}" as="fetch" crossorigin />`,
+          `<meta name="site-bytes" content="${sizes.reduce((a, b) => a + b, 0)}" />`,
+        ]
+        page.source = String(page.source).replace("<script", `${head.join("\n    ")}\n    <script`)
+        for (const room of rooms) this.emitFile({ type: "asset", fileName: `${room}/index.html`, source: page.source })
+        const hash = createHash("sha256").update(String(page.source)).update(assets.join())
         for (const file of served) hash.update(readFileSync(join(publicFolder, file)))
-        const all = [...files, ...served].map((file) => base + file)
         const version = hash.digest("hex").slice(0, 16)
+        const shell = ["", ...rooms.map((room) => `${room}/`), "icon.svg", "manifest.webmanifest"]
+        const files = new Set([...shell, ...assets, ...served])
+        const addresses = (names: Iterable<string>): string[] => Array.from(names, (file) => base + file)
         const script = readFileSync(new URL("service-worker.js", import.meta.url), "utf8")
-        const constants = { prefix: `vitrine ${base} `, version, files: all }
-        const head = Object.entries(constants).map(([name, value]) => `const ${name} = ${JSON.stringify(value)}\n`)
-        this.emitFile({ type: "asset", fileName: "service-worker.js", source: head.join("") + script })
+        const constants = { prefix: `vitrine ${base} `, version, shell: addresses(shell), files: addresses(files) }
+        const lines = Object.entries(constants).map(([name, value]) => `const ${name} = ${JSON.stringify(value)}\n`)
+        this.emitFile({ type: "asset", fileName: "service-worker.js", source: lines.join("") + script })
       },
     },
   }

@@ -95,13 +95,26 @@ const lazyRooms: Readonly<Record<Exclude<Room, "guide">, () => Promise<() => JSX
 /** A room whose code is loaded when the reader enters it. */
 function LazyRoom({ load }: { readonly load: () => Promise<() => JSX.Element> }): JSX.Element | null {
   const loaded = useSignal<(() => JSX.Element) | null>(null)
+  const isMissing = useSignal(false)
   useEffect(() => {
-    void load().then((Component) => {
-      loaded.value = Component
-      return Component
-    })
+    load().then(
+      (Component) => {
+        loaded.value = Component
+      },
+      () => {
+        isMissing.value = true
+      },
+    )
   }, [load])
   const Component = loaded.value
+  if (isMissing.value)
+    return (
+      <main id="content" class="room">
+        <p class="status failed" role="alert">
+          {strings.value.status.notKept}
+        </p>
+      </main>
+    )
   return Component === null ? <main id="content" class="room" /> : <Component />
 }
 

@@ -37,6 +37,11 @@ export function engine(): Remote<Engine> {
   return remote
 }
 
+/** The addresses of the files that the worker fetched so far. */
+export async function engineFiles(): Promise<readonly string[]> {
+  return remote === undefined ? [] : remote.files()
+}
+
 /** The message of an error, which the page or the worker threw. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)

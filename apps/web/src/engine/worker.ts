@@ -25,6 +25,8 @@ async function detect(): Promise<Detection & ProxyMarked> {
  */
 const engine = {
   chooseBackend,
+  /** The addresses of the files that this worker fetched. */
+  files: (): string[] => performance.getEntriesByType("resource").map(({ name }) => name),
   guide: proxy(createGuide(model)),
   family: async (): Promise<Variant[]> => (await import("./family.ts")).family(),
   training: proxy(late<Training>(async () => (await import("./training.ts")).createTraining())),

@@ -13,6 +13,7 @@ import * as attention from "./attention-steps.tsx"
 import { tokenName } from "./axes.ts"
 import * as block from "./block-steps.tsx"
 import * as further from "./further-steps.tsx"
+import { End } from "./end.tsx"
 import { HybridFigure } from "./hybrid-step.tsx"
 import * as input from "./input-steps.tsx"
 import * as output from "./output-steps.tsx"
@@ -137,6 +138,7 @@ export function Guide(): JSX.Element {
         </header>
         <Overview at={at} />
         {sections.slice(0, drawn.value)}
+        {isWhole ? <End /> : null}
       </main>
     </div>
   )

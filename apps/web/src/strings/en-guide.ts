@@ -13,6 +13,17 @@ export const guide: GuideTexts = {
     mlp: "MLP",
     class: "class",
   },
+  end: {
+    title: "Where to go from here",
+    train: "Train a model yourself",
+    paper: "Read the paper",
+    sources: "Read the code",
+    keep: (megabytes) => `Keep the whole site on this device (${megabytes} MB)`,
+    keepNote: "What you used works without a network already.",
+    fetching: "Fetching …",
+    kept: "The whole site is kept.",
+    failed: "That did not work. Is there a network, and room on the device?",
+  },
   contents: "Contents",
   parts: {
     input: "From pixels to tokens",

@@ -51,6 +51,8 @@ export const en = {
     computing: "Computing …",
     ready: (device: string): string => `Computed in this page by ${device}`,
     failed: (why: string): string => `That did not work: ${why}`,
+    notKept:
+      "This room could not be loaded. Without the network, a device has the rooms that were opened on it before.",
     noEngine: (why: string): string =>
       `The engine could not be started (${why}). Your browser may lack WebAssembly, or memory: close other tabs and try again. The texts can be read without it.`,
     noMemory:

@@ -50,7 +50,22 @@ export interface OverviewTexts extends Readonly<Record<StationId, string>> {
   readonly times: (depth: number) => string
 }
 
+/** What stands after the last step. */
+export interface EndTexts {
+  readonly title: string
+  readonly train: string
+  readonly paper: string
+  readonly sources: string
+  /** The button that keeps the whole site, with its size in megabytes. */
+  readonly keep: (megabytes: number) => string
+  readonly keepNote: string
+  readonly fetching: string
+  readonly kept: string
+  readonly failed: string
+}
+
 export interface GuideTexts {
+  readonly end: EndTexts
   readonly overview: OverviewTexts
   readonly title: string
   readonly lead: string

@@ -13,6 +13,17 @@ export const guide: GuideTexts = {
     mlp: "MLP",
     class: "クラス",
   },
+  end: {
+    title: "次に進むなら",
+    train: "自分でモデルを学習させる",
+    paper: "論文を読む",
+    sources: "コードを読む",
+    keep: (megabytes) => `サイト全体をこの端末に保存する（${megabytes} MB）`,
+    keepNote: "使った部分は、すでにネットワークなしで動きます。",
+    fetching: "取得中 …",
+    kept: "サイト全体を保存しました。",
+    failed: "うまくいきませんでした。ネットワークと空き容量を確かめてください。",
+  },
   contents: "目次",
   parts: {
     input: "ピクセルからトークンへ",

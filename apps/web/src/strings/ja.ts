@@ -51,6 +51,7 @@ export const ja: Texts = {
     computing: "計算中 …",
     ready: (device) => `このページの中で計算：${device}`,
     failed: (why) => `うまくいきませんでした：${why}`,
+    notKept: "この部屋を読み込めませんでした。ネットワークがないときは、以前に開いた部屋だけを使えます。",
     noEngine: (why) =>
       `エンジンを起動できませんでした（${why}）。ブラウザに WebAssembly がないか、メモリが足りません。ほかのタブを閉じて、もう一度試してください。文章はこのままでも読めます。`,
     noMemory:

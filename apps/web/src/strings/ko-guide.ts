@@ -13,6 +13,17 @@ export const guide: GuideTexts = {
     mlp: "MLP",
     class: "클래스",
   },
+  end: {
+    title: "다음으로",
+    train: "직접 모델 학습하기",
+    paper: "논문 읽기",
+    sources: "코드 읽기",
+    keep: (megabytes) => `사이트 전체를 이 기기에 보관하기 (${megabytes} MB)`,
+    keepNote: "사용한 부분은 이미 네트워크 없이 작동합니다.",
+    fetching: "가져오는 중 …",
+    kept: "사이트 전체를 보관했습니다.",
+    failed: "되지 않았습니다. 네트워크와 저장 공간을 확인하세요.",
+  },
   contents: "차례",
   parts: {
     input: "픽셀에서 토큰으로",

@@ -51,6 +51,7 @@ export const ko: Texts = {
     computing: "계산 중 …",
     ready: (device) => `이 페이지 안에서 계산: ${device}`,
     failed: (why) => `잘 되지 않았습니다: ${why}`,
+    notKept: "이 방을 불러오지 못했습니다. 네트워크가 없으면 전에 연 방만 쓸 수 있습니다.",
     noEngine: (why) =>
       `엔진을 시작하지 못했습니다(${why}). 브라우저에 WebAssembly가 없거나 메모리가 부족할 수 있습니다. 다른 탭을 닫고 다시 해 보세요. 글은 이대로도 읽을 수 있습니다.`,
     noMemory:

@@ -22,6 +22,14 @@ beforeAll(async () => {
 
 afterAll(() => site?.close())
 
+/** The paths that the site's service worker keeps. */
+const keptFiles = (): Promise<string[]> =>
+  page.evaluate(async () => {
+    const names = (await caches.keys()).filter((name) => name.startsWith("vitrine "))
+    const stores = await Promise.all(names.map((name) => caches.open(name)))
+    return (await Promise.all(stores.map((store) => store.keys()))).flat().map(({ url }) => new URL(url).pathname)
+  })
+
 const photo = goldenPath("vit-folder-tiny/wide-rgb.png")
 
 /** The bytes that the reader's browser asked for so far, as a host sends them. */
@@ -174,21 +182,30 @@ test("axe finds nothing in light and dark, and nothing overflows at 360 px", asy
   expect(await violationsInBothThemes(page)).toEqual([])
 })
 
-test("works offline once it was there, in all languages", async () => {
-  await page.evaluate(() => navigator.serviceWorker.ready)
-  await page.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 60_000 })
-  await page.context().setOffline(true)
-  await page.reload()
-  await ready(page)
-  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true)
-  for (const [language, title] of [
+test("works offline with all that was used, and says what was not", async () => {
+  const languages = [
     ["ja", "Vision Transformer は、どう見ているか"],
     ["ko", "Vision Transformer는 어떻게 보는가"],
     ["en", "How a Vision Transformer sees"],
-  ] as const) {
+  ] as const
+  const choose = async (language: string, title: string): Promise<void> => {
     await page.getByLabel("Language").or(page.getByLabel("言語")).or(page.getByLabel("언어")).selectOption(language)
     await page.getByRole("heading", { level: 1, name: title }).waitFor()
     expect(await page.evaluate(() => document.documentElement.lang)).toBe(language)
   }
+  await page.evaluate(() => navigator.serviceWorker.ready)
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 60_000 })
+  for (const [language, title] of languages) await choose(language, title)
+  await expect.poll(keptFiles).toContain("/model/model.safetensors")
+  // The picture that was dropped needed the code that reads photos, and nothing else a room's.
+  expect((await keptFiles()).filter((file) => /\.wasm|detector|train-|detect-|inspect-/.test(file))).toEqual([])
+  await page.context().setOffline(true)
+  await page.reload()
+  await ready(page)
+  await visit(page, "scores")
+  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true)
+  for (const [language, title] of languages) await choose(language, title)
   expect(reader.faults).toEqual([])
+  await page.getByRole("link", { name: "Detect" }).click()
+  await page.getByRole("alert").filter({ hasText: "could not be loaded" }).waitFor()
 })
