@@ -2,7 +2,7 @@ import type { GuideTexts } from "./guide-texts.ts"
 
 export const guide: GuideTexts = {
   title: "How a Vision Transformer sees",
-  lead: "Choose a picture. A small Vision Transformer computes it here, in this page, and every figure below draws the numbers it found. Point at any of them.",
+  lead: "Choose a picture. A small Vision Transformer computes it here, in this page. Every figure below draws the numbers it found. Point at any of them.",
   overview: {
     label: "The model at a glance",
     times: (depth) => `${depth} times`,
@@ -44,7 +44,7 @@ export const guide: GuideTexts = {
     image: {
       title: "One picture",
       text: [
-        "To the model a picture is a box of numbers: 32 rows, 32 columns, and for each pixel how much red, green and blue it has, from 0 to 255.",
+        "To the model a picture is a box of numbers, with 32 rows and 32 columns. Each pixel says how much red, green and blue it has, from 0 to 255.",
         "Nothing says which pixels belong together, or that there is a thing at all. That has to be found.",
       ],
     },
@@ -65,7 +65,7 @@ export const guide: GuideTexts = {
     flatten: {
       title: "A patch becomes a row",
       text: [
-        "Each patch is read out pixel by pixel, row after row, red, green and blue together: p² · c = 8² · 3 = 192 numbers, scaled to lie between −1 and 1.",
+        "Each patch is read out pixel by pixel, row after row, red, green and blue together. That makes p² · c = 8² · 3 = 192 numbers, scaled to lie between −1 and 1.",
         "All sixteen patches in this way make a matrix of 16 rows. The picture is still whole; it has only been rearranged.",
       ],
     },
@@ -106,7 +106,7 @@ export const guide: GuideTexts = {
     qkv: {
       title: "Query, key and value",
       text: [
-        "Each token is normalised (LayerNorm, opened below) and then projected three times by learned matrices: to a *query*, what it looks for; a *key*, what it can be found by; and a *value*, what it has to tell.",
+        "Each token is normalised (LayerNorm, opened below) and then projected three times by learned matrices. Its *query* says what it looks for, its *key* what it can be found by, and its *value* what it has to tell.",
         "This happens in each head separately, in 48 / 3 = 16 dimensions.",
       ],
     },
@@ -212,7 +212,7 @@ export const guide: GuideTexts = {
       title: "Norm before or after?",
       text: [
         "The first Transformer normed *after* each addition; ViT norms *before*, inside the branch, and leaves the road itself free. Here is the gradient that reaches each depth in twelve untrained blocks of either kind, computed on your picture.",
-        "After: it is largest at the last block and on its way back first shrinks from block to block, so that no one learning rate suits both ends; such models need a careful warm-up. Before: it changes slowly all the way.",
+        "After: the gradient is largest at the last block, and on its way back it first shrinks from block to block. No one learning rate suits both ends, so such models need a careful warm-up. Before: it changes slowly all the way.",
       ],
     },
     convolution: {
