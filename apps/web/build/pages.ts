@@ -53,7 +53,7 @@ export function pages(): Plugin {
         ]
         page.source = String(page.source).replace("<script", `${head.join("\n    ")}\n    <script`)
         for (const room of rooms) this.emitFile({ type: "asset", fileName: `${room}/index.html`, source: page.source })
-        const hash = createHash("sha256").update(String(page.source)).update(assets.join())
+        const hash = createHash("sha256").update(page.source).update(assets.join())
         for (const file of served) hash.update(readFileSync(join(publicFolder, file)))
         const version = hash.digest("hex").slice(0, 16)
         const shell = ["", ...rooms.map((room) => `${room}/`), "icon.svg", "manifest.webmanifest"]

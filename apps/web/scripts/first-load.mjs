@@ -48,13 +48,12 @@ async function compressed(path) {
 let bytes = 0
 const server = createServer((request, response) => {
   const { pathname } = new URL(request.url ?? "/", "http://localhost")
-  compressed(pathname).then(
-    ({ body, type }) => {
-      bytes += body.length
-      response.writeHead(200, { ...headers, "Content-Type": type }).end(body)
-    },
-    () => response.writeHead(404).end(),
-  )
+  const answer = async () => {
+    const { body, type } = await compressed(pathname)
+    bytes += body.length
+    response.writeHead(200, { ...headers, "Content-Type": type }).end(body)
+  }
+  answer().catch(() => response.writeHead(404).end())
 })
 await new Promise((listening) => server.listen(0, listening))
 const address = `http://localhost:${server.address().port}${values.path}`

@@ -97,14 +97,12 @@ function LazyRoom({ load }: { readonly load: () => Promise<() => JSX.Element> })
   const loaded = useSignal<(() => JSX.Element) | null>(null)
   const isMissing = useSignal(false)
   useEffect(() => {
-    load().then(
-      (Component) => {
-        loaded.value = Component
-      },
-      () => {
-        isMissing.value = true
-      },
-    )
+    const enter = async (): Promise<void> => {
+      loaded.value = await load()
+    }
+    enter().catch(() => {
+      isMissing.value = true
+    })
   }, [load])
   const Component = loaded.value
   if (isMissing.value)

@@ -38,8 +38,9 @@ export async function keepWholeSite(): Promise<void> {
   await navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`)
   const { active } = await navigator.serviceWorker.ready
   const { port1, port2 } = new MessageChannel()
-  port1.onmessage = ({ data }) => {
+  port1.addEventListener("message", ({ data }) => {
     wholeSite.value = data === "kept" ? "kept" : "failed"
-  }
+  })
+  port1.start()
   active?.postMessage("all", [port2])
 }
