@@ -1,11 +1,24 @@
 import { fileURLToPath } from "node:url"
 import { encodeModel, type OnnxModel, toOnnx } from "@vitrine/backend-onnx"
 import { onnxAvailability, onnxBackend } from "@vitrine/backend-onnx/node"
-import { type FileSlice, graph, ops, rootScope, type TensorType, VitrineError, vitVariant, vit } from "@vitrine/core"
+import {
+  type FileSlice,
+  graph,
+  type HostData,
+  ops,
+  rootScope,
+  type Tensor as SymbolicTensor,
+  type TensorType,
+  VitrineError,
+  vitVariant,
+  vit,
+} from "@vitrine/core"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, it } from "vitest"
 
 const { add, barrier, exp, input, mul, state } = ops
+const apart = (a: HostData, b: Float32Array | undefined): number =>
+  Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b?.[i] ?? Number.NaN))), 0)
 const opsOf = (model: OnnxModel): string[] => model.nodes.map(({ op }) => op)
 
 describe("toOnnx", () => {
@@ -131,6 +144,41 @@ describe("the native backend", () => {
     expect(Array.from(await held.read("b"))).toEqual([2, 4, 6, 8, 10, 12])
     const again = await program.run({}, held)
     expect(Array.from(again["late"]?.data ?? [])).toEqual([4, 7, 10, 13, 16, 19])
+    await backend.close()
+  })
+
+  it("updates many slots of many sizes, empties what was added up, and leaves each slot its name", async () => {
+    const sizes = { a: [3], b: [140_000], c: [2, 2], single: [] } as const
+    const rate = input("rate", [])
+    const updates: Record<string, SymbolicTensor> = {}
+    const slots: Record<string, TensorType> = {}
+    const values: Record<string, Float32Array> = {}
+    const norm = ops.sqrt(ops.sum(ops.square(state("sum:b", sizes.b))))
+    for (const [name, shape] of Object.entries(sizes)) {
+      const [sums, velocity] = [state(`sum:${name}`, shape), state(`v:${name}`, shape)]
+      const next = add(mul(velocity, 0.5), ops.div(sums, norm))
+      updates[`v:${name}`] = next
+      updates[name] = ops.sub(state(name, shape), mul(next, rate))
+      updates[`sum:${name}`] = ops.full(shape, 0)
+      for (const slot of [name, `sum:${name}`, `v:${name}`]) slots[slot] = { shape, dtype: "float32" }
+      const count = shape.reduce((n: number, dim) => n * dim, 1)
+      values[name] = Float32Array.from({ length: count }, (_, i) => i)
+      values[`sum:${name}`] = new Float32Array(count).fill(1)
+    }
+    const backend = await onnxBackend({ worker: false })
+    const program = await backend.compile(graph({ outputs: { norm }, updates }))
+    const held = await backend.createState(slots, values)
+    const root = Math.sqrt(140_000)
+    for (const step of [1, 2]) {
+      const { norm: result } = await program.run({ rate: Float32Array.of(2 * root) }, held)
+      expect(result?.data[0]).toBeCloseTo(root, 3)
+      for (const name of Object.keys(sizes)) {
+        const expected = values[name]?.map((value) => value - (step === 1 ? 2 : 2 + 3))
+        expect(apart(await held.read(name), expected), name).toBeLessThan(1e-2)
+        expect(new Set(await held.read(`sum:${name}`))).toEqual(new Set([0]))
+        await held.write(`sum:${name}`, new Float32Array(expected?.length ?? 0).fill(1))
+      }
+    }
     await backend.close()
   })
 

@@ -4,11 +4,18 @@ const elementwise: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "M
 /** Nodes whose output may share its input's memory. */
 const views: ReadonlySet<string> = new Set(["Reshape", "Identity"])
 
+export interface InPlaceSlot {
+  readonly name: string
+  readonly input: string | undefined
+  readonly output: string
+}
+
 /**
  * The slots that an update may overwrite in place. The update must come from an element-wise node that runs, in any
  * order that the engine may choose, after all other nodes that read the slot.
+ * @param slots the model's input and output of each slot
  */
-export function inPlace(model: OnnxModel): ReadonlySet<string> {
+export function inPlace(model: OnnxModel, slots: Iterable<InPlaceSlot>): ReadonlySet<string> {
   const producers = new Map<string, OnnxNode>()
   const readers = new Map<string, OnnxNode[]>()
   for (const node of model.nodes) {
@@ -35,12 +42,11 @@ export function inPlace(model: OnnxModel): ReadonlySet<string> {
     return before
   }
   const safe = new Set<string>()
-  for (const [slot, output] of Object.entries(model.names.updates)) {
-    const input = model.names.states[slot]
+  for (const { name, input, output } of slots) {
     const last = producers.get(output)
     if (input === undefined || last === undefined || !elementwise.has(last.op)) continue
     const before = upTo(last)
-    if (readersOf(input).every((node) => before.has(node))) safe.add(slot)
+    if (readersOf(input).every((node) => before.has(node))) safe.add(name)
   }
   return safe
 }

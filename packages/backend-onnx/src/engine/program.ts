@@ -18,6 +18,8 @@ import {
 import type { Mask } from "../onnx/model.ts"
 import { lowered } from "../onnx/to-onnx.ts"
 import type { Engine } from "./engine.ts"
+import { flatten } from "./flat.ts"
+import { FlatSession } from "./flat-session.ts"
 import { checkedElements, type Elements, zeros } from "./host.ts"
 import { Session, type Sources } from "./session.ts"
 import { slice, sliceSize } from "./slices.ts"
@@ -32,6 +34,20 @@ interface SlicedSessions {
 
 type Inputs = Readonly<Record<string, Elements>>
 
+/** Loads a graph: the session of most of it, and those of its flat updates where the engine can write into memory. */
+async function loadFlat(
+  engine: Engine,
+  graph: Graph,
+  options: CompileOptions,
+): Promise<{ readonly rest: Session; readonly flat: readonly FlatSession[] }> {
+  const { rest, updates } = engine.writesInto
+    ? flatten(lowered(graph), new Set(Object.keys(options.constants ?? {})))
+    : { rest: graph, updates: [] }
+  const flat: FlatSession[] = []
+  for (const update of updates) flat.push(await FlatSession.load(engine, update))
+  return { rest: await Session.load(engine, rest, options), flat }
+}
+
 /** A compiled graph. */
 export class OnnxProgram {
   readonly #graph: BoundGraph
@@ -40,15 +56,23 @@ export class OnnxProgram {
   readonly #sliced: SlicedSessions | undefined
   /** The session of the whole graph. If the graph is sliced, it is the session of the part after the slices. */
   readonly #rest: Session
+  /** The updates that run after the rest, in chunks. */
+  readonly #flat: readonly FlatSession[]
   readonly #masks = new Map<string, Float32Array<ArrayBuffer>>()
   #released = false
 
-  private constructor(source: Graph, batch: number | undefined, rest: Session, sliced?: SlicedSessions) {
+  private constructor(
+    source: Graph,
+    batch: number | undefined,
+    { rest, flat }: { readonly rest: Session; readonly flat: readonly FlatSession[] },
+    sliced?: SlicedSessions,
+  ) {
     this.#graph = bindBatch(source, batch)
     const inputs = Object.entries(source.inputs)
     const perExample = inputs.filter(([, value]) => typeof typeOf(source, value).shape[0] === "string")
     this.#perExample = new Set(perExample.map(([name]) => name))
     this.#rest = rest
+    this.#flat = flat
     this.#sliced = sliced
   }
 
@@ -58,10 +82,10 @@ export class OnnxProgram {
     const sliced = batch === undefined ? undefined : slice(lowered(graph))
     const size = sliced && batch !== undefined ? sliceSize(sliced, batch, engine.sliceRows) : undefined
     if (sliced === undefined || batch === undefined || size === undefined || size === batch)
-      return new OnnxProgram(graph, batch, await Session.load(engine, graph, options))
+      return new OnnxProgram(graph, batch, await loadFlat(engine, graph, options))
     const stages: Session[] = []
     for (const stage of sliced.stages) stages.push(await Session.load(engine, stage, { ...options, batch: size }))
-    const rest = await Session.load(engine, sliced.rest, options)
+    const rest = await loadFlat(engine, sliced.rest, options)
     return new OnnxProgram(graph, batch, rest, { stages, totals: new HostState(sliced.totals), slices: batch / size })
   }
 
@@ -73,7 +97,7 @@ export class OnnxProgram {
     const elements = this.#checkInputs(inputs)
     this.#checkState(state)
     const outputs = await (this.#sliced === undefined
-      ? this.#rest.run(this.#wholeSources(elements, (slot) => existing(state, slot)))
+      ? this.#runRest(elements, (slot) => existing(state, slot))
       : this.#runSliced(this.#sliced, elements, state))
     return Object.fromEntries(
       Object.entries(this.#graph.outputs).map(([name, value]) => [
@@ -85,7 +109,7 @@ export class OnnxProgram {
 
   async release(): Promise<void> {
     this.#released = true
-    for (const session of this.#sessions()) await session.release()
+    for (const session of [...this.#sessions(), ...this.#flat]) await session.release()
   }
 
   #sessions(): readonly Session[] {
@@ -97,8 +121,16 @@ export class OnnxProgram {
       input: (name) => existing(inputs[name], name),
       mask: (mask) => this.#draw(mask, 1, inputs),
       state: stateOf,
-      output: () => undefined,
+      output: (name) => this.#flat.map((update) => update.output(name)).find((memory) => memory !== undefined),
     }
+  }
+
+  /** Runs the rest and then the flat updates, which may read outputs of the rest. */
+  async #runRest(inputs: Inputs, stateOf: Sources["state"]): Promise<Record<string, Elements>> {
+    const outputs = await this.#rest.run(this.#wholeSources(inputs, stateOf))
+    for (const update of this.#flat)
+      await update.run(stateOf, ({ kind, name }) => existing(kind === "input" ? inputs[name] : outputs[name], name))
+    return outputs
   }
 
   async #runSliced(
@@ -132,7 +164,7 @@ export class OnnxProgram {
         })
       }
     }
-    return { ...outputs, ...(await this.#rest.run(this.#wholeSources(inputs, stateOf))) }
+    return { ...outputs, ...(await this.#runRest(inputs, stateOf)) }
   }
 
   /**
@@ -153,6 +185,7 @@ export class OnnxProgram {
     const { states, updates } = this.#graph
     const names = new Set([
       ...this.#sessions().flatMap(({ model }) => Object.keys(model.names.states)),
+      ...this.#flat.flatMap(({ slots }) => slots),
       ...Object.keys(updates),
     ])
     for (const name of names) {

@@ -18,6 +18,12 @@ export interface Sources {
   output(name: string): Elements | undefined
 }
 
+/** Data as a tensor of the engine. */
+export function tensorOf({ Tensor }: Engine, data: Elements, shape: readonly number[] | undefined): Tensor {
+  if (data instanceof Float32Array) return new Tensor("float32", data, shape)
+  return data instanceof Int32Array ? new Tensor("int32", data, shape) : new Tensor("bool", data, shape)
+}
+
 /** A loaded ONNX model. */
 export class Session {
   readonly model: OnnxModel
@@ -31,7 +37,9 @@ export class Session {
     this.model = model
     this.#engine = engine
     this.#session = session
-    this.#inPlace = inPlace(model)
+    const { states, updates } = model.names
+    const slots = Object.entries(updates).map(([name, output]) => ({ name, input: states[name], output }))
+    this.#inPlace = inPlace(model, slots)
     this.#shapes = new Map(
       [...model.inputs, ...model.outputs].map(({ name, shape }) => [name, shape.map((dim) => bindDim(dim))]),
     )
@@ -89,9 +97,6 @@ export class Session {
   }
 
   #tensor(name: string, data: Elements): Tensor {
-    const { Tensor } = this.#engine
-    const shape = this.#shapes.get(name)
-    if (data instanceof Float32Array) return new Tensor("float32", data, shape)
-    return data instanceof Int32Array ? new Tensor("int32", data, shape) : new Tensor("bool", data, shape)
+    return tensorOf(this.#engine, data, this.#shapes.get(name))
   }
 }
