@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { faults, openTarball, toolFaults } from "./src/faults.mjs"
+import { faults, openTarball, staleFaults, toolFaults } from "./src/faults.mjs"
 import { pack, stage } from "./src/pack.mjs"
 
 const { values } = parseArgs({ options: { out: { type: "string" } } })
@@ -16,7 +16,9 @@ try {
   stage(workspace)
   const packed = await pack(workspace, values.out === undefined ? join(folder, "tarballs") : resolve(values.out))
   const versions = new Map(packed.map(({ name, version }) => [name, version]))
-  let wrong = 0
+  const stale = staleFaults(packed.map((each) => each.folder))
+  for (const line of stale) console.log(`wrong: ${line}`)
+  let wrong = stale.length
   for (const { folder: at, name, version, tarball } of packed) {
     const archive = openTarball(tarball)
     console.log(`${name}@${version}: ${archive.paths.length} files, ${(tarball.length / 1e3).toFixed(0)} kB packed`)

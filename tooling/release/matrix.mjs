@@ -4,7 +4,7 @@
 //
 //     npm run test:release [-- WORD …]      only rows whose name holds one of the words
 import { execFile, spawn } from "node:child_process"
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -15,6 +15,7 @@ import { findChromium } from "../browser/chromium.mjs"
 import { swiftShaderEnvironment } from "../browser/swiftshader.mjs"
 import { pack, stage } from "./src/pack.mjs"
 import { root } from "./src/packages.mjs"
+import { blocks } from "./src/documents.mjs"
 import { firstExample } from "./src/readme.mjs"
 import { startRegistry } from "./src/registry.mjs"
 
@@ -254,28 +255,94 @@ for (const [template, check] of Object.entries({
     await at.npx("create-vitrine", "app", "--template", template)
     await check(at.within("app"))
   })
-rows.set("one file", async (at) => {
-  // As docs/how-to/cdn.md says.
-  await at.run("npm", "install", "vitrine", "esbuild@0.28")
-  at.write("vitrine.js", 'export * from "vitrine/web"\n')
-  const flags = ["--bundle", "--format=esm", "--splitting", "--minify", "--outdir=public", "--external:node:*"]
-  await at.npx("esbuild", "vitrine.js", ...flags)
-  const engine = join(at.folder, "node_modules/onnxruntime-web/dist")
-  for (const file of readdirSync(engine).filter((name) => /\.(wasm|mjs)$/.test(name)))
-    cpSync(join(engine, file), join(at.folder, "public/ort", file))
-  at.write(
-    "public/index.html",
-    `<!doctype html><output></output><script type="module">
-    import { load, memoryStore, train } from "./vitrine.js"
-    const store = memoryStore()
-    const recipe = { steps: 2, batchSize: 8, model: { dim: 16, depth: 1, heads: 2, mlpDim: 32 } }
-    for await (const event of train({ data: "shapes", recipe, store, wasmPaths: "./ort/" })) if (event.type === "step") console.log(event.step)
-    document.querySelector("output").textContent = (await load(store.files())).labels.join()
-  </script>`,
+/**
+ * Does what a document says, in order: writes the files that it names, and runs its commands. Returns the folder to
+ * which the commands led. `headings` are the sections to follow, all by default; `skip` are commands to
+ * leave out, `after` is what else happens after a command.
+ */
+async function follow(at, document, { headings, skip = [], after = {} } = {}) {
+  let where = at
+  for (const { heading, language, text, file } of blocks(document)) {
+    if (headings !== undefined && !headings.includes(heading)) continue
+    if (file !== null) where.write(file, text)
+    if (language !== "sh") continue
+    for (const line of text.trim().split("\n")) {
+      const [, folder] = /^cd (\S+)$/.exec(line) ?? []
+      if (folder !== undefined) where = where.within(folder)
+      else if (!skip.includes(line)) await where.run("bash", "-c", line.replace(/^npm create /, "npm create -y "))
+      await after[line]?.(where)
+    }
+  }
+  return where
+}
+
+/** Puts a trained model and a photo where a page of a document expects them. */
+function model(at, folder) {
+  const golden = join(root, "tooling/golden/files/vit-folder-tiny")
+  for (const file of ["config.json", "model.safetensors"]) cpSync(join(golden, file), join(at.folder, folder, file))
+}
+
+const guess = (page) =>
+  page.waitForFunction(() => /n\d{8}/.test(document.body.innerText), undefined, { timeout: 120_000 })
+const cdn = "docs/how-to/cdn.md"
+rows.set("docs: one file", async (at) => {
+  await at.run("npm", "install", "esbuild@0.28")
+  await follow(at, cdn, { headings: ["One file"] })
+  model(at, "public/model")
+  copyFileSync(photo, join(at.folder, "public/photo.png"))
+  await served(at, "vite@8 preview --outDir public --port PORT --strictPort", guess)
+})
+rows.set("docs: import map", async (at) => {
+  await follow(at, cdn, { headings: ["An import map"] })
+  const { text } = blocks(cdn).find(({ text }) => text.includes("importmap"))
+  const every =
+    '<script type="module">import "vitrine/web/measure"; import "vitrine/web/detect"; import "vitrine/web/read"; document.title = "all"</script>'
+  at.write("index.html", text + every)
+  model(at, "model")
+  copyFileSync(photo, join(at.folder, "photo.png"))
+  await served(at, "vite@8 preview --outDir . --port PORT --strictPort", async (page) => {
+    await guess(page)
+    await page.waitForFunction(() => document.title === "all")
+  })
+})
+rows.set("docs: Vite app", async (at) => {
+  model(at, "runs/flowers-1")
+  const made = await follow(at, "docs/tutorials/vite-app.md", {
+    skip: ["npm run dev"],
+    // As the tutorial says in words.
+    after: { "npm install vitrine": ({ folder }) => rmSync(join(folder, "src"), { recursive: true }) },
+  })
+  await served(made, "vite preview --port PORT --strictPort", async (page) => {
+    await page.locator("input").setInputFiles(photo)
+    await guess(page)
+  })
+})
+rows.set("docs: Next app", async (at) => {
+  await at.run(
+    "npm",
+    "install",
+    "next@16",
+    "react@19",
+    "react-dom@19",
+    "typescript@5",
+    "@types/react@19",
+    "@types/node@24",
   )
-  await served(at, "vite@8 preview --outDir public --port PORT --strictPort", (page) =>
-    page.getByText(/^arrow/).waitFor({ timeout: 120_000 }),
-  )
+  await follow(at, "docs/how-to/next.md", { skip: ["npm create vitrine my-app -- --template next"] })
+  const layout =
+    "export default ({ children }: { children: unknown }) => <html><body>{children as never}</body></html>\n"
+  at.write("app/layout.tsx", layout)
+  for (const folder of ["public/model", "models/flowers"]) model(at, folder)
+  copyFileSync(photo, join(at.folder, "public/photo.png"))
+  await at.npx("next", "build")
+  await served(at, "next start --port PORT", async (page) => {
+    await guess(page)
+    const [best] = await page.evaluate(async () => {
+      const body = await (await fetch("/photo.png")).blob()
+      return (await fetch("/classify", { method: "POST", body })).json()
+    })
+    if (!/^n\d{8}/.test(best.label)) throw new Error(JSON.stringify(best))
+  })
 })
 rows.set("two versions of core", async (at) => {
   at.write(

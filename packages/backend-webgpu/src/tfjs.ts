@@ -2,8 +2,7 @@
 import type * as tfjs from "@tensorflow/tfjs-core"
 import type * as tfjsWebGpu from "@tensorflow/tfjs-backend-webgpu"
 import type { Tensor } from "@tensorflow/tfjs-core"
-import { type Backend, type HostData, type Program, type State, VitrineError } from "@vitrine/core"
-import { tfjsBackend } from "@vitrine/backend-tfjs"
+import { type HostData, type Program, type State, VitrineError } from "@vitrine/core"
 import type { WebGpuBackend } from "./backend.ts"
 import type { HostDType } from "./plan/tensor.ts"
 import { fail, messageOf } from "./run/gpu.ts"
@@ -12,12 +11,12 @@ import { GpuProgram } from "./run/program.ts"
 type TensorFlow = typeof tfjs
 
 /**
- * A backend that runs graphs op by op on TensorFlow.js' own WebGPU kernels, on the device of a `WebGpuBackend`. It sets
- * `tf` to that device, so that programs can use its tensors (`runTensors`). The WebGPU device that `tf` had before is
- * replaced.
+ * Sets TensorFlow.js to the device of a `WebGpuBackend`, so that programs can use its tensors (`runTensors`).
+ * `tfjsBackend` of `@vitrine/backend-tfjs` then runs graphs op by op on the same device. The WebGPU device that `tf` had
+ * before is replaced.
  * @throws VitrineError (backend) if @tensorflow/tfjs-backend-webgpu is missing.
  */
-export async function plainBackend(tf: TensorFlow, { gpu }: WebGpuBackend): Promise<Backend> {
+export async function shareDevice(tf: TensorFlow, { gpu }: WebGpuBackend): Promise<void> {
   const { WebGPUBackend } = await load()
   if (deviceOf(tf) !== gpu) {
     // In a page with WebGPU, the import registers another device.
@@ -25,8 +24,6 @@ export async function plainBackend(tf: TensorFlow, { gpu }: WebGpuBackend): Prom
     tf.registerBackend("webgpu", () => asIfInPage(() => new WebGPUBackend(gpu, gpu.adapterInfo)), 3)
   }
   if (!(await tf.setBackend("webgpu"))) fail("tfjs does not start on this device")
-  const plain = tfjsBackend(tf)
-  return { ...plain, name: "webgpu-tfjs", device: "tfjs on WebGPU" }
 }
 
 /** tfjs makes its backend only if `navigator.gpu` exists, although it does not use it. Node has none. */
@@ -68,7 +65,7 @@ export async function runTensors(
 ): Promise<Readonly<Record<string, Tensor>>> {
   if (!(program instanceof GpuProgram)) return fail("runTensors takes a program that webgpuBackend compiled")
   if (tf.getBackend() !== "webgpu" || deviceOf(tf) !== program.device)
-    return fail("tfjs is on another device: set it up by plainBackend(tf, backend)")
+    return fail("tfjs is on another device: set it up by shareDevice(tf, backend)")
   const values: Record<string, GPUBuffer | HostData> = {}
   const copies: Tensor[] = []
   try {

@@ -3,8 +3,9 @@ import { conformance } from "@vitrine/conformance"
 import { graph, ops } from "@vitrine/core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type WebGpuBackend, webgpuBackend } from "../src/node.ts"
-import { plainBackend, runTensors } from "../src/tfjs.ts"
+import { runTensors, shareDevice } from "../src/tfjs.ts"
 import { agreement } from "./agreement.ts"
+import { plainBackend } from "./plain.ts"
 import { inexactSines, plainSkips } from "./skips.ts"
 import { hasSwiftShader, noSwiftShader, swiftShaderDevice } from "./swiftshader.ts"
 
@@ -27,7 +28,7 @@ describe.skipIf(!hasSwiftShader)("compiled and plain", () => {
   let compiled: WebGpuBackend
   beforeAll(async () => {
     compiled = await shared()
-    await plainBackend(tf, compiled)
+    await shareDevice(tf, compiled)
   })
   afterAll(() => compiled.close())
 

@@ -22,7 +22,6 @@ export {
   sizeAfter,
   type SizeCrop,
 } from "./data/transforms.ts"
-export { parseVoc, type VocImage } from "./data/voc.ts"
 export { type Assignment, assignment } from "./match/assign.ts"
 export { type AveragePrecision, averagePrecision } from "./metrics/average-precision.ts"
 export { type Backbone, backboneImageSize, backboneName, backbones } from "./model/backbones.ts"

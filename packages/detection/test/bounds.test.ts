@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
-import { parseCoco, parseVoc, resolveDetection } from "../src/node.ts"
+import { parseCoco, resolveDetection } from "../src/node.ts"
+import { parseVoc } from "../src/voc.ts"
 import { coco, folder, voc } from "./folder.ts"
 
 const ignore = (): void => {}

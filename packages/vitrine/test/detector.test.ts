@@ -2,11 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type DetectionEvaluation, queryDetections, scenes } from "@vitrine/detection"
+import { openDetection, resolveDetection } from "@vitrine/detection/node"
 import { golden, goldenPath } from "@vitrine/golden"
 import type { TrainEvent } from "@vitrine/trainer"
 import sharp from "sharp"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import {
+  createBackend,
   type DetectionRecipe,
   type DetectionSetupEvent,
   evaluateDetector,
@@ -15,6 +17,7 @@ import {
   taskOf,
   trainDetector,
 } from "../src/node.ts"
+import { evaluateDetector as evaluateDetectorInPage } from "../src/web-detect.ts"
 
 const recipe: DetectionRecipe = {
   steps: 4,
@@ -128,6 +131,19 @@ test("trains on annotated images, and leaves a folder that detects and is measur
   expect(byClass.map(({ label }) => label)).toEqual(classes)
   expect(measured).toMatchObject({ data, split: "val", examples: 4 })
   expect(Math.abs(measured.ap - kept.ap)).toBeLessThan(1e-4)
+  const { val } = await resolveDetection(data)
+  if (val === null) throw new Error("no validation images")
+  const files = {
+    "config.json": new Uint8Array(await readFile(join(out, "config.json"))),
+    "model.safetensors": new Uint8Array(await readFile(join(out, "model.safetensors"))),
+  }
+  const [dataset, backend] = await Promise.all([openDetection(val), createBackend("onnx")])
+  const { data: _, ...inPage } = await evaluateDetectorInPage(files, { data: dataset, backend })
+  expect({ ...inPage, data, split: "val", faults: measured.faults, classes: byClass }).toEqual({
+    ...measured,
+    classes: inPage.classes,
+  })
+  await backend.close()
   await expect(evaluateDetector(out, { backend: "onnx", split: "test" })).rejects.toThrow("has no test images")
 })
 

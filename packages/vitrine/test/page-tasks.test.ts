@@ -8,8 +8,8 @@ import { scenes } from "@vitrine/detection"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { loadReader as loadReaderInNode, trainDetector as trainDetectorInNode } from "../src/node.ts"
 import { evaluate, probe } from "../src/web-measure.ts"
-import { type DetectionRecipe, loadDetector, trainDetector } from "../src/web-detect.ts"
-import { loadReader, trainReader } from "../src/web-read.ts"
+import { type DetectionRecipe, evaluateDetector, loadDetector, trainDetector } from "../src/web-detect.ts"
+import { evaluateReader, loadReader, trainReader } from "../src/web-read.ts"
 import { load, memoryStore, train } from "../src/web.ts"
 import { data, losses, recipe } from "./losses.ts"
 
@@ -74,6 +74,11 @@ test("a page trains a model that reads, and both worlds read the same with it", 
   const [inPage, inNode] = [await loadReader(store.files(), { backend }), await loadReaderInNode(folder, { backend })]
   const image = await lines.read(0)
   expect(await inPage.read([image])).toEqual(await inNode.read([image]))
+  const figures = await evaluateReader(store.files(), { data: lines, batchSize: 16, backend })
+  const texts = await Promise.all(Array.from({ length: 32 }, async (_, i) => inPage.read([await lines.read(i)])))
+  const right = texts.filter(([readings], i) => readings?.[0]?.text === lines.text(i))
+  expect(figures).toMatchObject({ data: lines.name, examples: 32, exact: right.length / 32, skipped: [] })
+  expect(figures.mistakes.length).toBe(Math.min(20, 32 - right.length))
   await inPage.close()
   await inNode.close()
   await rm(folder, { recursive: true })
@@ -112,6 +117,14 @@ test("a page trains a detector with Node's losses, and loads it", async () => {
   const detector = await loadDetector(store.files(), { backend })
   expect(detector.labels).toEqual(drawings.classes)
   await detector.close()
+  const measured = scenes({ split: "val", size: 500, seed: 0 })
+  const four = { ...measured, length: 4 }
+  const figures = await evaluateDetector(store.files(), { data: four, batchSize: 3, backend })
+  expect(figures.classes.map(({ label }) => label)).toEqual(drawings.classes)
+  expect(figures).toMatchObject({ data: measured.name, examples: 4 })
+  await expect(
+    evaluateDetector(store.files(), { data: { ...four, classes: ["circle", "moon"] }, backend }),
+  ).rejects.toThrow('has a class "moon" that the model lacks')
 })
 
 test("a model that reads is asked for by its name", async () => {

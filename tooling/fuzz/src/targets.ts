@@ -16,7 +16,8 @@ import {
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { openTree, parseIdx, parseLabels, parseTable } from "@vitrine/data/internal/node"
 import { decodeImage, openDataset, resolveData } from "@vitrine/data/node"
-import { parseCoco, parseVoc } from "@vitrine/detection"
+import { parseCoco } from "@vitrine/detection"
+import { parseVoc } from "@vitrine/detection/voc"
 import { parseHubName } from "@vitrine/hub"
 import {
   checkReadingRecipe,

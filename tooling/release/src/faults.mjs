@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
 import { problemKindInfo } from "@arethetypeswrong/core/problems"
@@ -69,6 +70,30 @@ function* fileFaults(manifest, paths, read) {
 /** The paths in `exports` or `bin`. */
 const targets = (value) =>
   typeof value === "string" ? [value] : Object.values(value ?? {}).flatMap((entry) => targets(entry))
+
+/**
+ * What in `dist` is not what a build of the sources makes, one line each: packages that the compiler would build again,
+ * and files that an older build has left.
+ * @param folders the folders of the packages, in the workspace that was built
+ */
+export function staleFaults(folders, workspace = root) {
+  const projects = folders.filter((folder) => existsSync(join(workspace, folder, "tsconfig.json")))
+  const args = ["-b", "--dry", "--pretty", "false", ...projects]
+  const { stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), args, { cwd: workspace, encoding: "utf8" })
+  const current = stdout.split("\n").filter((line) => /is up to date|would update timestamps/.test(line))
+  const stale = projects
+    .filter((project) => !current.some((line) => line.includes(`/${project}/tsconfig.json'`)))
+    .map((project) => `${project}: dist is not built from its sources: npm run build`)
+  return [...stale, ...projects.flatMap((project) => leftFiles(join(workspace, project), project))]
+}
+
+function leftFiles(folder, project) {
+  const sources = join(folder, existsSync(join(folder, "src")) ? "src" : ".")
+  const built = existsSync(join(folder, "dist")) ? readdirSync(join(folder, "dist"), { recursive: true }) : []
+  return built
+    .filter((file) => /^[^.].*\.js$/.test(file) && !existsSync(join(sources, file.replace(/js$/, "ts"))))
+    .map((file) => `${project}: dist/${file} has no source, an older build has left it: delete dist, and build`)
+}
 
 function* dependencyFaults(manifest, versions, installed) {
   for (const [kind, isPeer] of [

