@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -105,8 +105,10 @@ test("a broken package is named with its fault", () => {
 
 test("a build that is not of its sources is named", () => {
   const workspace = join(folder, "stale")
-  for (const file of ["tsconfig.base.json", "packages/core/src", "packages/core/dist", "packages/core/tsconfig.json"])
+  const core = ["src", "dist", "tsconfig.json", "package.json"].map((file) => `packages/core/${file}`)
+  for (const file of ["tsconfig.base.json", "package.json", ...core])
     cpSync(join(root, file), join(workspace, file), { recursive: true, preserveTimestamps: true })
+  symlinkSync(join(root, "packages/core/node_modules"), join(workspace, "packages/core/node_modules"))
   const wrong = (): string[] => staleFaults(["packages/core"], workspace)
   expect(wrong()).toEqual([])
   const source = join(workspace, "packages/core/src/errors.ts")
