@@ -33,22 +33,41 @@ export function horizontal(
       ? i8x16(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1)
       : i8x16(0, -1, 4, -1, 1, -1, 5, -1, 2, -1, 6, -1, 3, -1, 7, -1)
   const step = channels * 2
-  for (let y = 0; y < rows; y++) {
+  const stride = inWidth * channels
+  const outStride = outWidth * channels
+  // Two rows share their weights. If their number is odd, the last one is done twice.
+  for (let y = 0; y < rows; y += 2) {
+    const second = y + 1 < rows ? stride : 0
+    const outSecond = y + 1 < rows ? outStride : 0
     let weight = weights
     for (let x = 0; x < outWidth; x++) {
-      let at = source + (y * inWidth + load<i32>(bounds + (x << 2))) * channels
+      let at = source + y * stride + load<i32>(bounds + (x << 2)) * channels
       let low = i32x4.splat(0)
       let high = i32x4.splat(0)
+      let low2 = i32x4.splat(0)
+      let high2 = i32x4.splat(0)
       for (let k = 0; k < pairs; k++) {
+        const lowWeight = v128.load32_splat(weight)
+        const highWeight = v128.load32_splat(weight + 4)
         const pixels = i8x16.swizzle(v128.load64_zero(at), order)
-        low = i32x4.add(low, i32x4.dot_i16x8_s(pixels, v128.load32_splat(weight)))
-        high = i32x4.add(high, i32x4.dot_i16x8_s(pixels, v128.load32_splat(weight + 4)))
+        const pixels2 = i8x16.swizzle(v128.load64_zero(at + second), order)
+        low = i32x4.add(low, i32x4.dot_i16x8_s(pixels, lowWeight))
+        high = i32x4.add(high, i32x4.dot_i16x8_s(pixels, highWeight))
+        low2 = i32x4.add(low2, i32x4.dot_i16x8_s(pixels2, lowWeight))
+        high2 = i32x4.add(high2, i32x4.dot_i16x8_s(pixels2, highWeight))
         weight += 8
         at += step
       }
-      v128.store32_lane(target, clip(total(low, high)), 0)
+      v128.store32_lane(target + outSecond, clip(total(low2, high2)), 0)
+      const pixel = clip(total(low, high))
+      // Four bytes of the last pixel would reach into the next row, which is there already.
+      if (channels == 3 && x == outWidth - 1) {
+        v128.store16_lane(target, pixel, 0)
+        v128.store8_lane(target, pixel, 2, 2)
+      } else v128.store32_lane(target, pixel, 0)
       target += channels
     }
+    target += outStride
   }
 }
 
@@ -139,5 +158,31 @@ export function vertical(
     }
     weights += pairs << 3
     target += rowBytes
+  }
+}
+
+/**
+ * (x / 255 − mean) / std of each byte x, as 32-bit numbers. The channels come round every three vectors at most: `means`
+ * has three vectors of means, and then three of deviations. 12 bytes are done at a time.
+ */
+export function normalize(source: usize, target: usize, means: usize, count: i32): void {
+  const mean0 = v128.load(means)
+  const mean1 = v128.load(means, 16)
+  const mean2 = v128.load(means, 32)
+  const std0 = v128.load(means, 48)
+  const std1 = v128.load(means, 64)
+  const std2 = v128.load(means, 80)
+  const most = f32x4.splat(255)
+  for (let i = 0; i < count; i += 12) {
+    const bytes = v128.load(source + i)
+    const low = i16x8.extend_low_i8x16_u(bytes)
+    const high = i16x8.extend_high_i8x16_u(bytes)
+    const x0 = f32x4.div(f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(low)), most)
+    const x1 = f32x4.div(f32x4.convert_i32x4_u(i32x4.extend_high_i16x8_u(low)), most)
+    const x2 = f32x4.div(f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(high)), most)
+    v128.store(target, f32x4.div(f32x4.sub(x0, mean0), std0))
+    v128.store(target, f32x4.div(f32x4.sub(x1, mean1), std1), 16)
+    v128.store(target, f32x4.div(f32x4.sub(x2, mean2), std2), 32)
+    target += 48
   }
 }

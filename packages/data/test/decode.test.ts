@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { mkdtemp, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import sharp from "sharp"
 import { describe, expect, test } from "vitest"
 import { decodeImage } from "../src/node.ts"
 import { difference, equal, golden, goldenPath, imageOf, type Stored } from "./golden.ts"
@@ -35,6 +36,19 @@ test("a small image has the same bytes after broken ones", async () => {
       await expect(decodeImage(bytes.subarray(0, size)), name).rejects.toThrow(/broken/)
     expect(Buffer.compare((await decodeImage(bytes)).data, data)).toBe(0)
   }
+})
+
+test.each([
+  { width: 127, height: 99, progressive: true },
+  { width: 500, height: 375, progressive: false },
+  { width: 500, height: 375, chromaSubsampling: "4:4:4" },
+  { width: 700, height: 500, progressive: true },
+])("a JPEG has the bytes of libvips, whichever library decodes it: %o", async ({ width, height, ...options }) => {
+  const data = Buffer.from(Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * (i % 701)) >> 7))
+  const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg(options)
+    .toBuffer()
+  expect(Buffer.compare((await decodeImage(jpeg)).data, await sharp(jpeg).raw().toBuffer())).toBe(0)
 })
 
 describe("refuses in one line that names the file", () => {

@@ -89,3 +89,21 @@ test("a window is a crop of the whole result", () => {
     { numRuns: 300 },
   )
 })
+
+test("WebAssembly gives the numbers of plain TypeScript, with the bits of each operation in 32 bits", () => {
+  const source = Uint8Array.from({ length: 771 }, (_, i) => i % 256)
+  for (const channels of [1, 3]) {
+    const scales = { mean: [0.485, 0.456, 0.406].slice(0, channels), std: [0.229, 0.224, 0.225].slice(0, channels) }
+    const [plain, wasm] = [plainPasses, wasmPasses()].map((passes) => {
+      const out = new Float32Array(source.length + 3).fill(-1)
+      passes.normalize(source, scales, out, 2)
+      return out
+    })
+    expect(wasm).toEqual(plain)
+    expect([plain?.at(1), plain?.at(-1)]).toEqual([-1, -1])
+  }
+  const one = new Float32Array(1)
+  wasmPasses().normalize(Uint8Array.of(77), { mean: [0.485], std: [0.229] }, one, 0)
+  const { fround } = Math
+  expect(one[0]).toBe(fround(fround(fround(77 / 255) - fround(0.485)) / fround(0.229)))
+})

@@ -5,24 +5,44 @@ import type { Image } from "../image.ts"
 import { jpegComponents, type ImageHeader } from "../header.ts"
 import { mayBeTurned } from "./orientation.ts"
 
-/** Images with more pixels, and files with more bytes, are not small. */
-const most = { pixels: 2 ** 14, bytes: 2 ** 16 }
+/**
+ * Images with more pixels, and files with more bytes, are not small. A JPEG with more scans takes too long for its size.
+ */
+const most = {
+  png: { pixels: 2 ** 15, bytes: 2 ** 16 },
+  jpeg: { pixels: 2 ** 18, bytes: 2 ** 19, scans: 32 },
+}
 
 /**
  * Decodes a small JPEG or PNG in this thread, to the bytes that sharp gives. sharp takes 0.3 ms to begin with an image,
- * which is ten times what the image itself takes.
+ * which is ten times what a very small image takes itself, and it hands each image over between three threads. Larger
+ * images gain more by its native code. `bench/pipeline.mjs` and `bench/sources.mjs` measure both.
  * @returns undefined for another image, and for one with a fault: sharp decides about both
  */
 export async function decodeSmall(
   bytes: Uint8Array,
   { format, width, height }: ImageHeader,
 ): Promise<Image | undefined> {
-  if (width * height > most.pixels || width * height === 0 || bytes.length > most.bytes) return undefined
+  if (format !== "PNG" && format !== "JPEG") return undefined
+  const bounds = format === "PNG" ? most.png : most.jpeg
+  if (width * height > bounds.pixels || width * height === 0 || bytes.length > bounds.bytes) return undefined
   if (mayBeTurned(bytes, format)) return undefined
   if (format === "PNG") return decodePng(bytes)
-  if (format !== "JPEG" || ![1, 3].includes(jpegComponents(bytes))) return undefined
+  if (![1, 3].includes(jpegComponents(bytes)) || hasManyScans(bytes)) return undefined
   const data = decodeJpeg(bytes, width, height)
   return data && { width, height, channels: 3, data }
+}
+
+const startOfScan = Uint8Array.of(0xff, 0xda)
+
+function hasManyScans({ buffer, byteOffset, length }: Uint8Array): boolean {
+  const bytes = Buffer.from(buffer, byteOffset, length)
+  let at = -1
+  for (let scans = 0; scans <= most.jpeg.scans; scans++) {
+    at = bytes.indexOf(startOfScan, at + 1)
+    if (at < 0) return false
+  }
+  return true
 }
 
 let loading: Promise<typeof lodepng> | undefined
@@ -101,8 +121,8 @@ function jpegDecoder(module: WebAssembly.Module): DecodeJpeg {
     return Number(called(...args))
   }
   const decompressor = call("tjInitDecompress")
-  const source = call("malloc", most.bytes)
-  const target = call("malloc", most.pixels * 3)
+  const source = call("malloc", most.jpeg.bytes)
+  const target = call("malloc", most.jpeg.pixels * 3)
   const facts = call("malloc", 16)
   if (!(memory instanceof WebAssembly.Memory) || [decompressor, source, target, facts].includes(0)) leave()
   const view = (offset: number, length: number): Uint8Array =>

@@ -1,21 +1,38 @@
 import { byteAt } from "../at.ts"
 import { type Coefficients, precisionBits } from "./coefficients.ts"
 
-/** The two passes of a resize on bytes. */
+/** A pass along rows: [rows, inWidth, channels] → [rows, outWidth, channels]. */
+export interface ColumnsPass {
+  readonly makes: "columns"
+  readonly rows: number
+  readonly inWidth: number
+  readonly channels: number
+  /** The column of the image that is the first of the source. */
+  readonly first: number
+  readonly weights: Coefficients
+}
+
+/** A pass along columns: [inRows, width, channels] → [outRows, width, channels]. */
+export interface RowsPass {
+  readonly makes: "rows"
+  readonly rowBytes: number
+  /** The row of the image that is the first of the source. */
+  readonly first: number
+  readonly weights: Coefficients
+}
+
+/** The means and deviations of the channels: one for all, or one for each. */
+export interface Scales {
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+/** The passes of a resize on bytes, and the step from bytes to a model's numbers. */
 export interface Passes {
-  /**
-   * [rows, inWidth, channels] → [rows, outWidth, channels]. Column 0 of `source` is column `firstColumn` of the image.
-   */
-  horizontal(
-    source: Uint8Array,
-    rows: number,
-    firstColumn: number,
-    inWidth: number,
-    channels: number,
-    weights: Coefficients,
-  ): Uint8Array
-  /** [inRows, width, channels] → [outRows, width, channels]. Row 0 of `source` is row `firstRow` of the image. */
-  vertical(source: Uint8Array, firstRow: number, rowBytes: number, weights: Coefficients): Uint8Array
+  /** Applies one pass after the other. */
+  apply(source: Uint8Array, passes: readonly (ColumnsPass | RowsPass)[]): Uint8Array
+  /** Writes (x / 255 − mean) / std of each byte x at `offset` of `out`, with 32-bit operations. */
+  normalize(source: Uint8Array, scales: Scales, out: Float32Array, offset: number): void
 }
 
 const half = 1 << (precisionBits - 1)
@@ -26,25 +43,38 @@ const clip = (sum: number): number => {
 
 /** The passes in plain TypeScript: the reference, and the fallback if WebAssembly SIMD does not run. */
 export const plainPasses: Passes = {
-  horizontal(source, rows, firstColumn, inWidth, channels, coefficients) {
-    const columns = windows(coefficients)
-    const out = new Uint8Array(rows * columns.length * channels)
-    let place = 0
-    for (let y = 0; y < rows; y++)
-      for (const { start, weights } of columns)
-        for (let c = 0; c < channels; c++)
-          out[place++] = weightedSum(source, (y * inWidth + start - firstColumn) * channels + c, channels, weights)
-    return out
+  apply: (source, passes) =>
+    passes.reduce((data, pass) => (pass.makes === "rows" ? makeRows(data, pass) : makeColumns(data, pass)), source),
+  normalize(source, { mean, std }, out, offset) {
+    const { fround } = Math
+    const channels = Math.max(mean.length, std.length)
+    for (const [i, x] of source.entries()) {
+      const c = i % channels
+      const centred = fround(fround(x / 255) - fround(mean[c % mean.length] ?? 0))
+      out[offset + i] = centred / fround(std[c % std.length] ?? 1)
+    }
   },
-  vertical(source, firstRow, rowBytes, coefficients) {
-    const rows = windows(coefficients)
-    const out = new Uint8Array(rows.length * rowBytes)
-    let place = 0
-    for (const { start, weights } of rows)
-      for (let i = 0; i < rowBytes; i++)
-        out[place++] = weightedSum(source, (start - firstRow) * rowBytes + i, rowBytes, weights)
-    return out
-  },
+}
+
+function makeColumns(source: Uint8Array, { rows, inWidth, channels, first, weights }: ColumnsPass): Uint8Array {
+  const columns = windows(weights)
+  const out = new Uint8Array(rows * columns.length * channels)
+  let place = 0
+  for (let y = 0; y < rows; y++)
+    for (const { start, weights } of columns)
+      for (let c = 0; c < channels; c++)
+        out[place++] = weightedSum(source, (y * inWidth + start - first) * channels + c, channels, weights)
+  return out
+}
+
+function makeRows(source: Uint8Array, { rowBytes, first, weights }: RowsPass): Uint8Array {
+  const rows = windows(weights)
+  const out = new Uint8Array(rows.length * rowBytes)
+  let place = 0
+  for (const { start, weights } of rows)
+    for (let i = 0; i < rowBytes; i++)
+      out[place++] = weightedSum(source, (start - first) * rowBytes + i, rowBytes, weights)
+  return out
 }
 
 /** The source pixels of one output pixel: the first one, and a weight for each. */

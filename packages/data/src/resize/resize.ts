@@ -103,25 +103,29 @@ function filtered(
     height === image.height ? undefined : coefficients(image.height, height, interpolation, window.y, window.height)
   const [left, right] = columns === undefined ? [window.x, window.x + window.width] : reach(columns)
   const [top, bottom] = rows === undefined ? [window.y, window.y + window.height] : reach(rows)
-  let { data } = image
-  if (rows !== undefined && height < image.height && image.height - height > 2 * (image.width - width)) {
-    data = cropImage(image, { x: left, y: top, width: right - left, height: bottom - top }).data
-    data = passes.vertical(data, top, (right - left) * channels, rows)
-    if (columns !== undefined) data = passes.horizontal(data, window.height, left, right - left, channels, columns)
-  } else {
-    const stride = image.width * channels
-    if (columns !== undefined)
-      data = passes.horizontal(
-        data.subarray(top * stride, bottom * stride),
-        bottom - top,
-        0,
-        image.width,
-        channels,
-        columns,
-      )
-    else data = cropImage(image, { x: left, y: top, width: right - left, height: bottom - top }).data
-    if (rows !== undefined) data = passes.vertical(data, top, window.width * channels, rows)
-  }
+  const rowsFirst = rows !== undefined && height < image.height && image.height - height > 2 * (image.width - width)
+  // Whole rows can be passed without a copy.
+  const inRows = columns !== undefined && !rowsFirst
+  const source = inRows
+    ? image.data.subarray(top * image.width * channels, bottom * image.width * channels)
+    : cropImage(image, { x: left, y: top, width: right - left, height: bottom - top }).data
+  const steps = [
+    columns && {
+      makes: "columns" as const,
+      rows: rowsFirst ? window.height : bottom - top,
+      inWidth: inRows ? image.width : right - left,
+      channels,
+      first: inRows ? 0 : left,
+      weights: columns,
+    },
+    rows && {
+      makes: "rows" as const,
+      rowBytes: (rowsFirst ? right - left : window.width) * channels,
+      first: top,
+      weights: rows,
+    },
+  ].filter((step) => step !== undefined)
+  const data = passes.apply(source, rowsFirst ? steps.reverse() : steps)
   return { width: window.width, height: window.height, channels, data }
 }
 

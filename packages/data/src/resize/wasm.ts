@@ -1,5 +1,5 @@
 import type { Coefficients } from "./coefficients.ts"
-import { type Passes, plainPasses } from "./plain.ts"
+import { type ColumnsPass, type Passes, plainPasses, type RowsPass } from "./plain.ts"
 import { wasmBinary } from "./wasm-binary.ts"
 
 type Columns = [
@@ -27,6 +27,7 @@ interface Exports {
       pairs: number,
     ]
   ): void
+  normalize(source: number, target: number, means: number, count: number): void
 }
 
 /** The sizes or the starts of source, target, bounds and weights in memory. */
@@ -53,7 +54,7 @@ function compile(): Passes | undefined {
   }
 }
 
-function fromExports({ memory, horizontal, horizontalGray, vertical }: Exports): Passes {
+function fromExports({ memory, horizontal, horizontalGray, vertical, normalize }: Exports): Passes {
   // Regions start at multiples of 16. Vectors read and write some bytes beyond the ends of their data.
   const layout = ([a, b, c, d]: Regions): Regions => {
     const room = (size: number): number => (size + 63) & ~15
@@ -64,49 +65,79 @@ function fromExports({ memory, horizontal, horizontalGray, vertical }: Exports):
     if (missing > 0) memory.grow(Math.ceil(missing / 65536))
     return [firstRegion, second, third, fourth]
   }
+  /** Where the result of the last pass begins. */
+  let lastAt = 0
+  /** Puts bytes and the weights of a pass into memory. If `source` is a number, it is the size of the last result. */
+  const prepare = (
+    source: Uint8Array | number,
+    spare: number,
+    size: number,
+    first: number,
+    coefficients: Coefficients,
+    group: number,
+  ): Regions => {
+    const weights = splitWeights(coefficients, group)
+    const starts = startsOf(coefficients, first)
+    const length = typeof source === "number" ? source : source.length
+    const regions = layout([length + spare + 16, size, starts.byteLength, weights.byteLength])
+    const [from, to, bounds, weightsAt] = regions
+    const bytes = new Uint8Array(memory.buffer)
+    if (typeof source === "number") bytes.copyWithin(from, lastAt, lastAt + source)
+    else bytes.set(source, from)
+    new Int32Array(memory.buffer, bounds, starts.length).set(starts)
+    new Int16Array(memory.buffer, weightsAt, weights.length).set(weights)
+    lastAt = to
+    return regions
+  }
+  const columns = (source: Uint8Array | number, { rows, inWidth, channels, first, weights }: ColumnsPass): number => {
+    const outWidth = weights.bounds.length / 2
+    const group = channels === 1 ? 8 : 2
+    const size = rows * outWidth * channels
+    const regions = prepare(source, weights.taps * channels, size, first, weights, group)
+    const groups = Math.ceil(weights.taps / group)
+    if (channels === 1) horizontalGray(...regions, rows, inWidth, outWidth, groups)
+    else horizontal(...regions, rows, inWidth, outWidth, channels, groups)
+    return size
+  }
+  const rows = (source: Uint8Array | number, { rowBytes, first, weights }: RowsPass): number => {
+    const outRows = weights.bounds.length / 2
+    const size = outRows * rowBytes
+    vertical(
+      ...prepare(source, (weights.taps + 1) * rowBytes, size, first, weights, 2),
+      rowBytes,
+      outRows,
+      Math.ceil(weights.taps / 2),
+    )
+    return size
+  }
   return {
-    horizontal(source, rows, firstColumn, inWidth, channels, coefficients) {
-      const outWidth = coefficients.bounds.length / 2
-      const group = channels === 1 ? 8 : 2
-      const weights = splitWeights(coefficients, group)
-      const size = rows * outWidth * channels
-      const [at0, at1, at2, at3] = layout([
-        source.length + coefficients.taps * channels + 16,
-        size,
-        outWidth * 4,
-        weights.byteLength,
-      ])
-      const bytes = new Uint8Array(memory.buffer)
-      bytes.set(source, at0)
-      new Int32Array(memory.buffer, at2, outWidth).set(starts(coefficients, firstColumn))
-      new Int16Array(memory.buffer, at3, weights.length).set(weights)
-      const groups = Math.ceil(coefficients.taps / group)
-      if (channels === 1) horizontalGray(at0, at1, at2, at3, rows, inWidth, outWidth, groups)
-      else horizontal(at0, at1, at2, at3, rows, inWidth, outWidth, channels, groups)
-      return bytes.slice(at1, at1 + size)
+    apply(source, passes) {
+      let size: number | undefined
+      for (const pass of passes) {
+        const from = size ?? source
+        size = pass.makes === "rows" ? rows(from, pass) : columns(from, pass)
+      }
+      return size === undefined ? source : new Uint8Array(memory.buffer).slice(lastAt, lastAt + size)
     },
-    vertical(source, firstRow, rowBytes, coefficients) {
-      const outRows = coefficients.bounds.length / 2
-      const weights = splitWeights(coefficients, 2)
-      const size = outRows * rowBytes
-      const [at0, at1, at2, at3] = layout([
-        source.length + (coefficients.taps + 1) * rowBytes + 16,
-        size,
-        outRows * 4,
-        weights.byteLength,
-      ])
-      const bytes = new Uint8Array(memory.buffer)
-      bytes.set(source, at0)
-      new Int32Array(memory.buffer, at2, outRows).set(starts(coefficients, firstRow))
-      new Int16Array(memory.buffer, at3, weights.length).set(weights)
-      vertical(at0, at1, at2, at3, rowBytes, outRows, Math.ceil(coefficients.taps / 2))
-      return bytes.slice(at1, at1 + size)
+    normalize(source, { mean, std }, out, offset) {
+      const { length } = source
+      const [at0, at1, at2] = layout([length, length * 4, 24 * 4, 0])
+      new Uint8Array(memory.buffer).set(source, at0)
+      const scales = new Float32Array(memory.buffer, at2, 24)
+      for (let i = 0; i < 12; i++) {
+        scales[i] = mean[i % mean.length] ?? 0
+        scales[12 + i] = std[i % std.length] ?? 1
+      }
+      normalize(at0, at1, at2, length)
+      out.set(new Float32Array(memory.buffer, at1, length), offset)
     },
   }
 }
 
-function starts({ bounds }: Coefficients, first: number): Int32Array {
-  return bounds.filter((_, i) => i % 2 === 0).map((start) => start - first)
+function startsOf({ bounds }: Coefficients, first: number): Int32Array {
+  const list = new Int32Array(bounds.length / 2)
+  for (let i = 0; i < list.length; i++) list[i] = (bounds[2 * i] ?? 0) - first
+  return list
 }
 
 /** The parts of weights in groups of each size. Weights are often used again. */

@@ -2,6 +2,7 @@ import { foldKey, type Key, type RandomStream, randomStream, VitrineError } from
 import type { FloatImage, Image } from "../image.ts"
 import { resizeToNumbers } from "../resize/numbers.ts"
 import { cropImage, cropNumbers, resizeImage, type Window } from "../resize/resize.ts"
+import { wasmPasses } from "../resize/wasm.ts"
 import { centerWindow, mirrored, randomWindow, resizedSize, shifted, toGray, toThree } from "./geometry.ts"
 import { augmented } from "./randaugment.ts"
 import { checkTransforms } from "./fields.ts"
@@ -48,9 +49,6 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
   // One mean counts for all channels.
   const normalized = (value: number, c: number): number =>
     (value / 255 - (mean[c % mean.length] ?? 0)) / (std[c % std.length] ?? 1)
-  const tableOf = (c: number): Float32Array => normalizeTable(mean[c % mean.length] ?? 0, std[c % std.length] ?? 1)
-  const [red, green, blue] = [tableOf(0), tableOf(1), tableOf(2)]
-
   const stages = byteSteps.flatMap((step, at): ((image: Image, key: Key) => Image)[] => {
     const [previous, next] = [byteSteps[at - 1], byteSteps[at + 1]]
     if (step.op === "centerCrop" && previous?.op === "resize") return []
@@ -72,13 +70,7 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
         throw new VitrineError("shape", `${height}×${width}×${channels} numbers do not fit in ${out.length - offset}`)
       if (data instanceof Float32Array)
         for (const [i, value] of data.entries()) out[offset + i] = normalized(value, i % channels)
-      else if (channels === 1) for (let i = 0, o = offset; o < end; i++, o++) out[o] = red[data[i] as number] as number
-      else
-        for (let i = 0, o = offset; o < end; i += 3, o += 3) {
-          out[o] = red[data[i] as number] as number
-          out[o + 1] = green[data[i + 1] as number] as number
-          out[o + 2] = blue[data[i + 2] as number] as number
-        }
+      else wasmPasses().normalize(data, { mean, std }, out, offset)
       for (const { step, at } of erasing)
         erase(out.subarray(offset, end), [height, width], channels, step, randomOf(key, at))
     },
@@ -165,14 +157,6 @@ function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
 
 const contains = (height: number, width: number, window: Window): boolean =>
   window.x >= 0 && window.y >= 0 && window.x + window.width <= width && window.y + window.height <= height
-
-/**
- * (x / 255 − mean) / std of each byte x, with float32 operations in the order of torchvision's ToTensor and Normalize.
- */
-function normalizeTable(mean: number, std: number): Float32Array {
-  const { fround } = Math
-  return Float32Array.from({ length: 256 }, (_, x) => fround(fround(fround(x / 255) - fround(mean)) / fround(std)))
-}
 
 /** timm's RandomErasing in its constant mode: one rectangle, with ten attempts to fit it. */
 function erase(
