@@ -1,32 +1,12 @@
 import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { decodedFormats, splits } from "@vitrine/data"
+import { splits } from "@vitrine/data"
 import { imageHeader, openFile } from "@vitrine/data/internal/node"
-import { decodeImage, listImages, openDataset } from "@vitrine/data/node"
+import { type Dataset, decodeImage, listImages, openDataset } from "@vitrine/data/node"
 import { type Image, locateData } from "vitrine"
 import { complain } from "./errors.ts"
 import { notePassedOver } from "./show/passed-over.ts"
-
-/**
- * The files that the arguments name. A folder means the images in it and below, sorted.
- * @throws VitrineError (file) for a folder without images
- */
-export async function imageFiles(paths: readonly string[]): Promise<string[]> {
-  const files: string[] = []
-  for (const path of paths) {
-    const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
-    if (!isFolder) {
-      files.push(path)
-      continue
-    }
-    const { images, passedOver } = await listImages(path)
-    if (images.length === 0) throw new VitrineError("file", `${path}: holds no ${decodedFormats} image`)
-    notePassedOver({ data: path, passedOver })
-    for (const image of images) files.push(join(path, image))
-  }
-  return files
-}
 
 /** The images that arguments name, which are decoded one by one. */
 export interface OpenImages {
@@ -36,43 +16,63 @@ export interface OpenImages {
 }
 
 /**
- * Opens the images that the arguments name: files, folders, and data such as Parquet, WebDataset's shards or a data set
- * of the hub, whose images are named by file and row.
- * @throws VitrineError (file, config)
+ * Opens the images that the arguments name: files, folders with the images in them and below, and all other data that
+ * training takes, such as archives, tables, Parquet, WebDataset's shards or a data set of the hub. Their images are
+ * named by file and row.
+ * @throws VitrineError (file, config), also for a folder that holds neither images nor such data
  */
 export async function openImages(paths: readonly string[]): Promise<OpenImages> {
   const names: string[] = []
   const rows = new Map<string, () => Promise<Image>>()
   const closers: (() => Promise<void>)[] = []
-  for (const path of paths) {
-    if (!isData(path)) {
-      names.push(...(await imageFiles([path])))
-      continue
-    }
-    const { resolved } = await locateData(path, { unlabelled: true, valFraction: 0 })
-    notePassedOver({ data: path, passedOver: resolved.passedOver })
-    for (const split of splits) {
-      const source = resolved[split]
-      if (source === null) continue
-      const dataset = await openDataset(source)
-      if (dataset.close) closers.push(dataset.close)
-      for (let i = 0; i < dataset.length; i++) {
-        const name = dataset.describe(i)
-        names.push(name)
-        rows.set(name, () => dataset.read(i))
-      }
-    }
+  const close = async (): Promise<void> => {
+    for (const each of closers) await each()
   }
-  return {
-    names,
-    decode: (name) => rows.get(name)?.() ?? decodeImage(name),
-    async close() {
-      for (const close of closers) await close()
-    },
+  try {
+    for (const path of paths) {
+      const files = await filesOf(path)
+      if (files !== undefined) names.push(...files)
+      else
+        for (const dataset of await datasetsOf(path)) {
+          closers.push(async () => dataset.close?.())
+          for (let i = 0; i < dataset.length; i++) {
+            const name = dataset.describe(i)
+            names.push(name)
+            rows.set(name, () => dataset.read(i))
+          }
+        }
+    }
+  } catch (error) {
+    await close()
+    throw error
   }
+  return { names, decode: (name) => rows.get(name)?.() ?? decodeImage(name), close }
 }
 
-const isData = (path: string): boolean => /^hf:datasets\/|^https?:\/\/|\.(parquet|tar)$/i.test(path)
+/** The image files that an argument names, or undefined if it names data. */
+async function filesOf(path: string): Promise<readonly string[] | undefined> {
+  const info = await stat(path).catch(() => undefined)
+  if (info === undefined) return /^hf:datasets\/|^https?:\/\/|\{.*\}/.test(path) ? undefined : [path]
+  if (!info.isDirectory()) return dataFile.test(path) ? undefined : [path]
+  const { images, passedOver } = await listImages(path)
+  if (images.length === 0) return undefined
+  notePassedOver({ data: path, passedOver })
+  return images.map((image) => join(path, image))
+}
+
+const dataFile = /\.(parquet|tar|tar\.gz|tgz|zip|npz|csv|tsv|jsonl)$/i
+
+/** Opens all splits of data. */
+async function datasetsOf(path: string): Promise<Dataset[]> {
+  const { resolved } = await locateData(path, { unlabelled: true, valFraction: 0 })
+  notePassedOver({ data: path, passedOver: resolved.passedOver })
+  const opened: Dataset[] = []
+  for (const split of splits) {
+    const source = resolved[split]
+    if (source !== null) opened.push(await openDataset(source))
+  }
+  return opened
+}
 
 export interface DecodedImage {
   readonly file: string
@@ -89,14 +89,14 @@ const mostPixels = 100e6
 /** The number of bytes that contain the header of nearly every image. */
 const headerBytes = 2 ** 16
 
-/** Decodes files in batches for a model. A file that cannot be read is reported and left out. */
-export async function* decodeBatches(
-  files: readonly string[],
-  decode?: (file: string) => Promise<Image>,
-): AsyncGenerator<readonly DecodedImage[]> {
+/** Decodes images in batches for a model. An image that cannot be read is reported and left out. */
+export async function* decodeBatches({
+  names,
+  decode,
+}: Pick<OpenImages, "names" | "decode">): AsyncGenerator<readonly DecodedImage[]> {
   let batch: DecodedImage[] = []
   let pixels = 0
-  for await (const [file, decoding] of decodedAhead(files, batchPixels, decode)) {
+  for await (const [file, decoding] of decodedAhead(names, batchPixels, decode)) {
     try {
       const image = await decoding.value
       batch.push({ file, image })

@@ -107,5 +107,12 @@ test("a folder is packed into shards, from which the same run is trained", async
     return lines.map((line) => JSON.parse(line)).flatMap(({ type, loss }) => (type === "step" ? [loss] : []))
   }
   expect(await lossesOf("packed")).toEqual(await lossesOf("folder"))
+  const predicted = async (path: string): Promise<string[]> => {
+    const { stdout } = await vitrine(["predict", golden, path, "--json"])
+    const { results } = JSON.parse(stdout)
+    return results.map(({ top }: { top: { probability: number }[] }) => top[0]?.probability.toFixed(6)).sort()
+  }
+  const images = await predicted(data)
+  for (const packed of [shards, join(folder, "tars")]) expect(await predicted(packed), packed).toEqual(images)
   expect((await vitrine(["data", "unpack", data])).stderr).toMatch(/data unpack: the only action is pack/)
 })

@@ -6,7 +6,7 @@ import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { type Flags, type Values } from "../flags/flag.ts"
 import { machineFlags } from "../flags/machine.ts"
-import { jsonFlag, modelAndOthers, modelFlag, modelHelp } from "../flags/model.ts"
+import { imagesHelp, jsonFlag, modelAndOthers, modelFlag, modelHelp } from "../flags/model.ts"
 import { overrideFlags } from "../flags/overrides.ts"
 import { localModel } from "../hub.ts"
 import { answersOf } from "../answers.ts"
@@ -30,7 +30,7 @@ const flags = {
 export const embed = defineCommand({
   arguments: [
     ["[model]", modelHelp],
-    ["[image...]", "image files, folders of them, or data such as Parquet"],
+    ["[image...]", imagesHelp],
   ],
   flags,
   examples: [
@@ -58,13 +58,13 @@ async function computeFeatures(
   const encode = out === undefined ? undefined : formats[extname(out)]
   if (out !== undefined && encode === undefined)
     throw new UsageError(`--out ${out}: the name must end in ${Object.keys(formats).join(", ")}`)
-  const { names: files, decode, close } = await openImages(images)
+  const opened = await openImages(images)
   const { path } = await localModel(values.model, values.checkpoint)
   const features: Features = { files: [], rows: [] }
   let backend = ""
   await withModel(path, values, async (model) => {
     backend = model.backend.name
-    for await (const batch of decodeBatches(files, decode)) {
+    for await (const batch of decodeBatches(opened)) {
       const rows = await answersOf(batch, (images) => model.features(images))
       for (const [file, row] of withAnswers(batch, rows)) {
         features.files.push(file)
@@ -72,7 +72,7 @@ async function computeFeatures(
         else features.rows.push(row)
       }
     }
-  }).finally(close)
+  }).finally(opened.close)
   if (out !== undefined && encode !== undefined && features.rows.length > 0) {
     await writeFileAtomic(out, encode(features))
     if (!json)
@@ -90,7 +90,7 @@ async function computeFeatures(
       }),
     )
   }
-  return features.files.length === files.length ? 0 : 1
+  return features.files.length === opened.names.length ? 0 : 1
 }
 
 const jsonLine = (file: string, row: Iterable<number>): string => JSON.stringify({ file, features: [...row] })

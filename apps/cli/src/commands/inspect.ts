@@ -9,10 +9,10 @@ import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { type InspectValues, inspectFlags } from "../flags/inspect.ts"
 import { engineOptions } from "../flags/machine.ts"
-import { modelAndOthers, modelHelp } from "../flags/model.ts"
+import { imagesHelp, modelAndOthers, modelHelp } from "../flags/model.ts"
 import { makeFolder } from "../folder.ts"
 import { localModel } from "../hub.ts"
-import { type DecodedImage, decodeBatches, imageFiles } from "../images.ts"
+import { type DecodedImage, decodeBatches, type OpenImages, openImages } from "../images.ts"
 import { showNotes } from "../model.ts"
 import { colors, note, print, statusLine } from "../output.ts"
 import type { DrawnFigure } from "../show/figures.ts"
@@ -26,7 +26,7 @@ export async function inspect(): Promise<CommandDefinition> {
   return defineCommand({
     arguments: [
       ["[model]", modelHelp],
-      ["[image...]", "image files, or folders of them; without, what the model and its run show by themselves"],
+      ["[image...]", `${imagesHelp}; without, what the model and its run show by themselves`],
     ],
     flags: inspectFlags,
     taskFlags: parts.flags,
@@ -53,8 +53,10 @@ export async function inspect(): Promise<CommandDefinition> {
         try {
           showNotes(model, subject.notes)
           if (values.listTaps) return listTaps(subject, values)
-          const looked = { model, backend: backend.name, subject, files: await imageFiles(paths), values }
-          return values.tap === undefined ? await draw(looked) : await showValues(looked, values.tap)
+          const images = await openImages(paths)
+          const inspection = { model, backend: backend.name, subject, images, values }
+          const result = values.tap === undefined ? draw(inspection) : showValues(inspection, values.tap)
+          return await result.finally(images.close)
         } finally {
           await subject.close()
         }
@@ -89,7 +91,7 @@ interface Inspection {
   readonly model: string
   readonly backend: string
   readonly subject: Subject
-  readonly files: readonly string[]
+  readonly images: OpenImages
   readonly values: InspectValues
 }
 
@@ -110,11 +112,11 @@ interface TapValues {
 }
 
 async function showValues(
-  { model, backend, subject, files, values: { json, out } }: Inspection,
+  { model, backend, subject, images, values: { json, out } }: Inspection,
   names: readonly string[],
 ): Promise<number> {
   const results: TapValues[] = []
-  for await (const batch of decodeBatches(files))
+  for await (const batch of decodeBatches(images))
     for (const { file, image } of batch) {
       const taps = await subject.inspect(image, names)
       results.push({ file, taps })
@@ -132,7 +134,7 @@ async function showValues(
     )
   }
   if (json) print(JSON.stringify({ model, backend, results }, asArrays))
-  return results.length === files.length ? 0 : 1
+  return results.length === images.names.length ? 0 : 1
 }
 
 /** Replaces typed arrays by JSON arrays. */
@@ -171,13 +173,13 @@ function stack(name: string, results: readonly TapValues[]): { dtype: "F32"; sha
   return { dtype: "F32", shape: [rows * tensors.length, ...rest], data }
 }
 
-async function draw({ model, backend, subject, files, values }: Inspection): Promise<number> {
+async function draw({ model, backend, subject, images: opened, values }: Inspection): Promise<number> {
   const { out = "figures", format, json, figure = [] } = values
   const all = figure.includes("all")
   const names = all ? figureNames : figure.flatMap((name) => (name === "all" ? [] : [name]))
   const images: DecodedImage[] = []
-  for await (const batch of decodeBatches(files)) images.push(...batch)
-  if (files.length > 0 && images.length === 0) return 1
+  for await (const batch of decodeBatches(opened)) images.push(...batch)
+  if (opened.names.length > 0 && images.length === 0) return 1
   const status = statusLine()
   const written: { figure: string; file: string; shows: string }[] = []
   const strict = figure.length > 0 && !all
@@ -195,7 +197,7 @@ async function draw({ model, backend, subject, files, values }: Inspection): Pro
     if (!json) print(`${colors.bold(printable(file).padEnd(out.length + 18))} ${printable(drawn.shows)}`)
   }
   if (json) print(JSON.stringify({ model, backend, figures: written }))
-  return images.length === files.length ? 0 : 1
+  return images.length === opened.names.length ? 0 : 1
 }
 
 async function encoded({ data, svg }: DrawnFigure, format: InspectValues["format"]): Promise<Uint8Array[] | string> {

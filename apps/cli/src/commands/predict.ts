@@ -1,6 +1,6 @@
 import { taskOf } from "vitrine"
 import { type CommandDefinition, defineCommand } from "../command.ts"
-import { modelAndOthers, modelHelp } from "../flags/model.ts"
+import { imagesHelp, modelAndOthers, modelHelp } from "../flags/model.ts"
 import { predictFlags } from "../flags/predict.ts"
 import { localModel } from "../hub.ts"
 import { tasks } from "../tasks/index.ts"
@@ -11,7 +11,7 @@ export async function predict(): Promise<CommandDefinition> {
   return defineCommand({
     arguments: [
       ["[model]", modelHelp],
-      ["[image...]", "image files, folders of them, or data such as Parquet"],
+      ["[image...]", imagesHelp],
     ],
     flags: predictFlags,
     taskFlags: parts.flags,

@@ -5,6 +5,9 @@ import { checkpointValue } from "./values.ts"
 export const modelHelp =
   "a run folder, one of timm's or Hugging Face's, a .safetensors or .npz file, or hf:owner/name[@revision]"
 
+export const imagesHelp =
+  "image files, folders of them, or data: an archive, a table, Parquet, WebDataset, hf:datasets/owner/name"
+
 /** The checkpoint of a run to use. */
 export const checkpointFlag = {
   checkpoint: {

@@ -31,10 +31,10 @@ async function predict(
   const { model: name, json, top, out, logits: withLogits } = values
   if (out !== undefined && !out.endsWith(".parquet"))
     throw new UsageError(`--out ${out}: the name must end in .parquet`)
-  const { names: files, decode, close } = await openImages(images)
+  const opened = await openImages(images)
   return withModel(path, values, async (model) => {
     const results: { file: string; top: Prediction[]; logits?: number[] }[] = []
-    for await (const batch of decodeBatches(files, decode)) {
+    for await (const batch of decodeBatches(opened)) {
       const rows = await answersOf(batch, (images) => model.logits(images))
       for (const [file, logits] of withAnswers(batch, rows)) {
         const predictions = topPredictions(logits, model.labels, top, model.problemType)
@@ -47,8 +47,8 @@ async function predict(
       note(`${printable(out)}: ${count(results.length)} images`)
     }
     if (json && results.length > 0) print(JSON.stringify({ model: name, backend: model.backend.name, results }))
-    return results.length === files.length ? 0 : 1
-  }).finally(close)
+    return results.length === opened.names.length ? 0 : 1
+  }).finally(opened.close)
 }
 
 /** @param plain whether the scores are outputs and not probabilities */

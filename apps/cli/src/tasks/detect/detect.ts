@@ -7,11 +7,11 @@ import { create } from "../../backends.ts"
 import { defineCommand } from "../../command.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { engineOptions, machineFlags } from "../../flags/machine.ts"
-import { jsonFlag, modelAndOthers, modelFlag } from "../../flags/model.ts"
+import { imagesHelp, jsonFlag, modelAndOthers, modelFlag } from "../../flags/model.ts"
 import { integerValue, unitValue } from "../../flags/values.ts"
 import { makeFolder } from "../../folder.ts"
 import { localModel } from "../../hub.ts"
-import { decodeBatches, imageFiles } from "../../images.ts"
+import { decodeBatches, openImages } from "../../images.ts"
 import { showNotes } from "../../model.ts"
 import { colors, note, print } from "../../output.ts"
 import { noteHardlyLearned } from "../../show/learned.ts"
@@ -35,7 +35,7 @@ const flags = {
 export const detect = defineCommand({
   arguments: [
     ["[model]", "a run folder of train --task detect, or a DETR of Hugging Face's or facebookresearch's"],
-    ["[image...]", "image files, or folders of them"],
+    ["[image...]", imagesHelp],
   ],
   flags,
   examples: [
@@ -63,8 +63,8 @@ async function findObjects(
   paths: readonly string[],
   { threshold, out, json, numHeads: heads, dilation: dilated, checkpoint, ...machine }: Values<typeof flags>,
 ): Promise<number> {
-  const files = await imageFiles(paths)
-  const names = pictureNames(files)
+  const images = await openImages(paths)
+  const names = pictureNames(images.names)
   const { path } = await localModel(model, checkpoint)
   const backend = await create(machine.backend, { worker: false, ...engineOptions(machine) })
   try {
@@ -73,7 +73,7 @@ async function findObjects(
     try {
       if (out !== undefined) await makeFolder(out)
       const results: { file: string; width: number; height: number; objects: DetectedObject[]; picture?: string }[] = []
-      for await (const batch of decodeBatches(files))
+      for await (const batch of decodeBatches(images))
         for (const { file, image } of batch) {
           const objects = objectsOf(await detector.detect(image, { threshold }), detector.labels)
           const { width, height } = image
@@ -86,12 +86,13 @@ async function findObjects(
       else if (out !== undefined && results.length > 0)
         note(`${printable(out)}: ${count(results.length)} ${results.length === 1 ? "picture" : "pictures"}`)
       if (!json) await noteHardlyLearned(path)
-      return results.length === files.length ? 0 : 1
+      return results.length === images.names.length ? 0 : 1
     } finally {
       await detector.close()
     }
   } finally {
     await backend.close()
+    await images.close()
   }
 }
 

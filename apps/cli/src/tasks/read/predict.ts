@@ -3,7 +3,7 @@ import { create } from "../../backends.ts"
 import type { Values } from "../../flags/flag.ts"
 import { engineOptions } from "../../flags/machine.ts"
 import type { PredictValues } from "../../flags/predict.ts"
-import { decodeBatches, imageFiles, withAnswers } from "../../images.ts"
+import { decodeBatches, openImages, withAnswers } from "../../images.ts"
 import { colors, print } from "../../output.ts"
 import { noteHardlyLearned } from "../../show/learned.ts"
 import { percent, printable } from "../../show/text.ts"
@@ -19,15 +19,17 @@ async function predict(
   flags: PredictValues & Values<typeof searchFlags>,
 ): Promise<number> {
   const { beams, lengthPenalty, json, model } = flags
-  const files = await imageFiles(images)
+  const opened = await openImages(images)
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const reader = await loadReader(path, { backend })
     try {
       const results: object[] = []
-      for await (const batch of decodeBatches(files)) {
-        const images = batch.map(({ image }) => image)
-        const answers = await reader.read(images, { beams, lengthPenalty })
+      for await (const batch of decodeBatches(opened)) {
+        const answers = await reader.read(
+          batch.map(({ image }) => image),
+          { beams, lengthPenalty },
+        )
         for (const [file, readings] of withAnswers(batch, answers)) {
           const [best] = readings
           results.push({ file, ...best, ...(beams === undefined ? {} : { readings }) })
@@ -36,12 +38,13 @@ async function predict(
       }
       if (json && results.length > 0) print(JSON.stringify({ model, backend: backend.name, results }))
       if (!json) await noteHardlyLearned(path)
-      return results.length === files.length ? 0 : 1
+      return results.length === opened.names.length ? 0 : 1
     } finally {
       await reader.close()
     }
   } finally {
     await backend.close()
+    await opened.close()
   }
 }
 
