@@ -39,6 +39,22 @@ test("mean and standard deviation", async () => {
   for (const s of std) expect(s).toBeGreaterThan(0.1)
 })
 
+test("mean and standard deviation look at all classes of a long folder, and at no more images than are allowed", async () => {
+  const read: number[] = []
+  const sorted = {
+    ...shapes({ split: "train", size: 1000 }),
+    channels: 1,
+    read: async (index: number) => {
+      read.push(index)
+      return { width: 1, height: 1, channels: 1, data: Uint8Array.of(index < 500 ? 0 : 255) }
+    },
+  }
+  expect((await meanStd(sorted, 100)).mean).toEqual([0.5])
+  expect([read.length, new Set(read).size]).toEqual([100, 100])
+  expect((await meanStd(sorted, 1)).mean).toEqual([0])
+  expect((await meanStd(sorted)).std).toEqual([0.5])
+})
+
 test("a size must be positive", () => {
   expect(() => shapes({ split: "train", size: 0 })).toThrow(/size must be a positive integer/)
 })

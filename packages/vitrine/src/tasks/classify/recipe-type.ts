@@ -44,7 +44,7 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps" | "seed">>
   readonly cropPct?: number
   /** How images of another shape get the model's shape; `center` by default. */
   readonly cropMode?: Preprocessing["cropMode"]
-  /** Mean and standard deviation of each channel, or one number for all; by default those of the first 10,000 training images. */
+  /** Mean and standard deviation of each channel, or one number for all; by default those of 2,000 training images, or of all where they are fewer. */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
   /**
