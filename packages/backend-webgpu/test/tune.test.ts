@@ -3,10 +3,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Backend, graph, ops } from "@vitrine/core"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
-import { nodeDevice, webgpuBackend } from "../src/node.ts"
+import { webgpuBackend } from "../src/node.ts"
 import { candidates, chooseTiling } from "../src/kernels/tiling.ts"
 import { type View, wholeView } from "../src/plan/view.ts"
-import { hasSwiftShader, noSwiftShader } from "./swiftshader.ts"
+import { hasSwiftShader, noSwiftShader, swiftShaderDevice } from "./swiftshader.ts"
 
 const [m, k, n] = [40, 520, 36]
 const x = Float32Array.from({ length: m * k }, (_, i) => Math.sin(i))
@@ -41,7 +41,7 @@ describe.skipIf(!hasSwiftShader)(`tiles of products${hasSwiftShader ? "" : ` (${
   let device: GPUDevice
   beforeAll(async () => {
     vi.stubEnv("VITRINE_CACHE", folder)
-    device = await nodeDevice({ software: true })
+    device = await swiftShaderDevice()
     expected = await product(await webgpuBackend({ device }))
   })
   afterAll(() => {

@@ -15,12 +15,13 @@ export interface ConformanceOptions {
   /**
    * "smoke" is for another way to kernels that are already tested, such as a worker of a page. It runs the first
    * variant of each op with its gradient, the contract of `Backend`, `Program` and `State`, one model's gradients, and
-   * a training run of three steps.
+   * a training run of three steps. "ops" is for other kernels of a backend whose graphs are already tested: it runs
+   * all variants of each op, and of whole models what "smoke" runs.
    */
-  readonly subset?: "smoke"
+  readonly subset?: "smoke" | "ops"
 }
 
-/** The tests of whole models in the smoke subset. */
+/** The tests of whole models in both subsets. */
 const smokeModels: ReadonlySet<string> = new Set(["ViT, class token: gradients", "three steps of AdamW with dropout"])
 
 /** The names that `skip` accepts: ops, and tests of the contract. */

@@ -1,12 +1,7 @@
-import { readFile } from "node:fs/promises"
-import { unzipSync } from "fflate"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { drawn, expectSame, openReferenceDetector, rows, settled } from "./detect-page.ts"
-import { compare, ready } from "./guide-page.ts"
 import { expectPredictions, settled as inspectSettled } from "./inspect-page.ts"
 import { openSite, type Site } from "./site.ts"
-import { chooseThings } from "./things.ts"
-import { phase, train } from "./train-page.ts"
 
 let site: Site
 
@@ -15,33 +10,6 @@ beforeAll(async () => {
 })
 
 afterAll(() => site?.close())
-
-/** The losses of a run of 8 steps on a backend, from the folder that the page gives. */
-async function losses(backend: string): Promise<number[]> {
-  const { page, faults, close } = await site.open("/train/", {}, { backend })
-  await chooseThings(page)
-  await train(page, { Steps: 8, "Pictures a step": 8 })
-  await phase(page, "done", 200_000)
-  const downloading = page.waitForEvent("download")
-  await page.getByRole("button", { name: "Download: mine" }).click()
-  const files = unzipSync(await readFile(await (await downloading).path()))
-  expect(faults).toEqual([])
-  await close()
-  const lines = new TextDecoder().decode(files["mine/metrics.jsonl"]).trim().split("\n")
-  return lines.flatMap((line) => {
-    const event = JSON.parse(line) as { type: string; loss: number }
-    return event.type === "step" ? [event.loss] : []
-  })
-}
-
-test("the guide draws the same on a GPU", { timeout: 400_000 }, async () => {
-  const { page, faults, close } = await site.open("/", {}, { backend: "webgpu" })
-  await ready(page, 100_000)
-  expect(await page.locator("[data-state]").textContent()).toContain("WebGPU")
-  expect(await compare(page, "guide-drawing")).toBeGreaterThanOrEqual(20)
-  expect(faults).toEqual([])
-  await close()
-})
 
 test("the other room sees the same on a GPU", { timeout: 240_000 }, async () => {
   const { page, faults, close } = await site.open("/inspect/?drawing=5.60", {}, { backend: "webgpu" })
@@ -59,10 +27,4 @@ test("a detector finds on a GPU what the reference finds", { timeout: 240_000 },
   await reference.close()
   expect(faults).toEqual([])
   await close()
-})
-
-test("eight steps have the same losses on a GPU", { timeout: 450_000 }, async () => {
-  const [gpu, cpu] = [await losses("webgpu"), await losses("onnx-web")]
-  expect(gpu.length).toBe(8)
-  for (const [i, loss] of gpu.entries()) expect(Math.abs(loss / Number(cpu[i]) - 1), `step ${i + 1}`).toBeLessThan(1e-4)
 })

@@ -15,7 +15,7 @@ let page: Page
 
 beforeAll(async () => {
   site = await openSite()
-  reader = await site.open("/", { reducedMotion: "reduce" })
+  reader = await site.open("/", { reducedMotion: "reduce", serviceWorkers: "allow" })
   page = reader.page
   await ready(page)
 })

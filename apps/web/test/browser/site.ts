@@ -6,7 +6,10 @@ import { findChromium } from "../../../../tooling/browser/chromium.mjs"
 export interface Site {
   readonly address: string
   readonly browser: Browser
-  /** A page in a context of its own, with these values in its local storage; what goes wrong in it is kept in `faults`. */
+  /**
+   * A page in a context of its own, with these values in its local storage; what goes wrong in it is kept in `faults`.
+   * Its service worker, which keeps the whole site, runs only where the options allow it.
+   */
   open(path: string, options?: BrowserContextOptions, stored?: Readonly<Record<string, string>>): Promise<Visit>
   close(): Promise<void>
 }
@@ -41,7 +44,7 @@ export async function openSite({ gpu = false }: { readonly gpu?: boolean } = {})
     address,
     browser,
     async open(path, options = {}, stored = {}) {
-      const context = await browser.newContext({ locale: "en", ...options })
+      const context = await browser.newContext({ locale: "en", serviceWorkers: "block", ...options })
       contexts.add(context)
       const page = await context.newPage()
       await page.addInitScript((values) => {

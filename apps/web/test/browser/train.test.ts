@@ -24,22 +24,22 @@ beforeAll(async () => {
 
 afterAll(() => site?.close())
 
-// By chance one drawing in ten is right. 500 steps take minutes: `npm run test:long`.
-const { steps, accuracy, right } =
-  process.env.LONG === undefined ? { steps: 44, accuracy: 20, right: 1 } : { steps: 500, accuracy: 90, right: 8 }
-
-test(`learns the drawings to ${accuracy} % and more, across a reload`, { timeout: 600_000 }, async () => {
-  await train(page, { Steps: steps })
-  await expect.poll(() => stepOf(page), { timeout: 300_000 }).toBeGreaterThan(25)
+test("learns from pictures in a zip, across a reload", { timeout: 300_000 }, async () => {
+  await chooseThings(page)
+  await train(page, { Steps: 40, "Pictures a step": 22 })
+  // The first checkpoint is that of step 25.
+  await expect.poll(() => stepOf(page), { timeout: 100_000 }).toBeGreaterThan(25)
   await page.reload()
-  await page.getByRole("button", { name: "Go on: shapes" }).click()
+  await page.getByRole("button", { name: "Go on: mine" }).click()
   await phase(page, "running")
   expect(await stepOf(page)).toBeGreaterThanOrEqual(25)
-  await phase(page, "done", 500_000)
-  const top1 = Number.parseFloat((await page.locator('[data-fact="accuracy"]').textContent()) ?? "0")
-  expect(top1).toBeGreaterThanOrEqual(accuracy)
-  await expect.poll(() => page.locator(".sample").count()).toBe(10)
-  await expect.poll(() => page.locator(".sample.right").count()).toBeGreaterThanOrEqual(right)
+  await phase(page, "done", 100_000)
+  // A guess by chance costs 0.69.
+  expect(Number(await page.locator('[data-fact="loss"]').textContent())).toBeLessThan(0.3)
+  await expect.poll(() => page.locator(".sample").count()).toBe(2)
+  await page.getByRole("heading", { name: "What it says of pictures it has not seen" }).waitFor()
+  await page.getByText("Measured on 2 pictures that it has not seen: too few to tell").waitFor()
+  await page.getByText(/The model that is kept is that of step \d+, with \d+/).waitFor()
   expect(reader.faults).toEqual([])
 })
 
@@ -81,13 +81,13 @@ test("exchanges a run with the command in Node, there and back", async () => {
   const paused = await stepOf(page)
 
   const downloading = page.waitForEvent("download")
-  await page.getByRole("button", { name: "Download: shapes-2" }).click()
+  await page.getByRole("button", { name: "Download: shapes" }).click()
   const folder = await mkdtemp(join(tmpdir(), "vitrine-web-"))
   for (const [path, bytes] of Object.entries(unzipSync(await readFile(await (await downloading).path())))) {
     await mkdir(dirname(join(folder, path)), { recursive: true })
     await writeFile(join(folder, path), bytes)
   }
-  const run = join(folder, "shapes-2")
+  const run = join(folder, "shapes")
   const after = await resumeByCommand(run, 5)
   expect(after).toBeGreaterThanOrEqual(paused + 5)
 
@@ -107,14 +107,8 @@ test("exchanges a run with the command in Node, there and back", async () => {
   expect(reader.faults).toEqual([])
 })
 
-test("learns from pictures in a zip, and from drawings made in the page", async () => {
+test("starts from a model of the reader's, and learns from drawings made in the page", async () => {
   await chooseThings(page)
-  await trainToEnd({ Steps: 12, "Pictures a step": 8 })
-  await expect.poll(() => page.locator(".sample").count()).toBe(2)
-  await page.getByRole("heading", { name: "What it says of pictures it has not seen" }).waitFor()
-  await page.getByText("Measured on 2 pictures that it has not seen: too few to tell").waitFor()
-  await page.getByText(/The model that is kept is that of step \d+, with \d+/).waitFor()
-
   await page.getByText("Start from a model of your own").click()
   const weights = await readFile(new URL("../../public/model/model.safetensors", import.meta.url))
   const config = await readFile(new URL("../../public/model/config.json", import.meta.url))

@@ -16,4 +16,4 @@ const plain = async () => plainBackend(tf, await compiled())
 
 conformance("tfjs on our device in a page", plain, { skip: { ...plainSkips, ...inexactSines }, subset: "smoke" })
 agreement("compiled and plain in a page", compiled, plain)
-trainingParity("tfjs on our device in a page", plain, goldens("training-adamw", "training-sgd-clip"))
+trainingParity("tfjs on our device in a page", plain, goldens("training-adamw"))

@@ -13,7 +13,7 @@ const plain = inWorker("plain")
 
 const skip = { "constants from a file": "a page has no files" }
 
-// The whole suite runs with these kernels in Node, and in the page with those for adapters that compute on the CPU.
+// The whole suite runs with these kernels in Node. The page runs all ops with those for adapters that compute on the CPU.
 conformance("webgpu in a worker of a page", compiled, { skip, subset: "smoke" })
 conformance("tfjs on our device in a worker of a page", plain, {
   skip: { ...plainSkips, ...inexactSines },
