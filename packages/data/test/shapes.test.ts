@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { type Image, meanStd, shapeNames, shapes } from "../src/index.ts"
+import { type Dataset, type Image, meanStd, shapeNames, shapes } from "../src/index.ts"
 
 test("examples depend on seed, split and index alone", async () => {
   const few = shapes({ split: "train", size: 10 })
@@ -41,10 +41,10 @@ test("mean and standard deviation", async () => {
 
 test("mean and standard deviation look at all classes of a long folder, and at no more images than are allowed", async () => {
   const read: number[] = []
-  const sorted = {
+  const sorted: Dataset = {
     ...shapes({ split: "train", size: 1000 }),
     channels: 1,
-    read: async (index: number) => {
+    read: async (index) => {
       read.push(index)
       return { width: 1, height: 1, channels: 1, data: Uint8Array.of(index < 500 ? 0 : 255) }
     },
