@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks"
 import { backendNames } from "./engine/backend-name.ts"
 import { chosenBackend, engineFault, switchBackend } from "./engine/client.ts"
 import { Select } from "./figures/select.tsx"
+import { Tables } from "./figures/tables.tsx"
 import { chosenTheme } from "./figures/theme.ts"
 import { Zoom } from "./figures/zoom.tsx"
 import { Framed, inForeignFrame } from "./frame.tsx"
@@ -80,6 +81,7 @@ export function App(): JSX.Element {
         <LazyRoom key={currentRoom} load={lazyRooms[currentRoom]} />
       )}
       <Zoom />
+      <Tables />
     </>
   )
 }

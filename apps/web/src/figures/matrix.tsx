@@ -12,6 +12,7 @@ import { theme } from "./theme.ts"
 import { type View, valueAt } from "./view.ts"
 import type { MatrixProps } from "./matrix-props.ts"
 import { Symbol } from "./symbol.tsx"
+import { useTable, type ValueTable } from "./tables.tsx"
 import { zoomed } from "./zoom.tsx"
 
 /** A matrix as a heat map. The cursor shows the value of a cell, and a button enlarges the matrix. */
@@ -32,6 +33,7 @@ export function Matrix(props: MatrixProps): JSX.Element {
   useEffect(() => {
     if (box.current !== null) Object.assign(box.current, { view })
   })
+  useTable(box, () => tableOf(props))
   const t = strings.value.figure
   // A wide matrix has high cells, so that its rows can be told apart.
   const height = props.height ?? (view.cols > 2 * view.rows ? 9 * view.rows : 0)
@@ -51,6 +53,8 @@ export function Matrix(props: MatrixProps): JSX.Element {
           class="quiet zoom"
           aria-label={`${t.zoom}: ${label}`}
           title={t.zoom}
+          // The keyboard reads the values in a table: one button a figure.
+          tabIndex={-1}
           onClick={() => {
             zoomed.value = { ...props, domain }
           }}
@@ -62,11 +66,10 @@ export function Matrix(props: MatrixProps): JSX.Element {
         ref={box}
         class={`cells ${view.rows * view.cols <= 1200 ? "spaced" : ""}`}
         style={{ "--least": `${height}px` }}
-        role="application"
-        aria-roledescription={t.heatMap}
-        aria-label={`${symbol === undefined ? "" : `${symbol}, `}${label}, ${view.rows} × ${view.cols}: ${rows.name} × ${cols.name}. ${t.keys}`}
-        tabIndex={0}
+        role="img"
+        aria-label={`${t.heatMap}: ${symbol === undefined ? "" : `${symbol}, `}${label}, ${view.rows} × ${view.cols}, ${rows.name} × ${cols.name}`}
         data-tap={tap}
+        data-values
         {...cursor.on}
       >
         <Heat view={view} scale={scale} domain={domain} />
@@ -76,6 +79,20 @@ export function Matrix(props: MatrixProps): JSX.Element {
       <Readout cell={cursor.cell} props={props} scale={scale} domain={domain} />
     </div>
   )
+}
+
+/** The values with the names of their rows and columns. */
+function tableOf({ view, label, symbol, rows, cols }: MatrixProps): ValueTable {
+  const indices = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
+  return {
+    label: symbol === undefined ? label : `${symbol}, ${label}`,
+    corner: `${rows.name} × ${cols.name}`,
+    columns: indices(view.cols).map(cols.describe),
+    rows: indices(view.rows).map((row) => ({
+      name: rows.describe(row),
+      values: indices(view.cols).map((col) => brief(valueAt(view, row, col))),
+    })),
+  }
 }
 
 /** The values as pixels, one for each cell. */

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals"
 import type { JSX, TargetedPointerEvent } from "preact"
 import { useRef } from "preact/hooks"
 import { brief } from "./format.ts"
+import { useTable } from "./tables.tsx"
 import { useWidth } from "./width.ts"
 
 export interface Series {
@@ -74,10 +75,18 @@ export function Plot(props: PlotProps): JSX.Element {
     const at = focus.value === null ? -1 : points.findIndex(([s, p]) => s === focus.value?.[0] && p === focus.value[1])
     focus.value = points[Math.min(points.length - 1, Math.max(0, at + by))] ?? null
   }
+  useTable(box, () => ({
+    label,
+    corner: "",
+    columns: [props.x, props.y],
+    rows: series.flatMap(({ name, points, labels }) =>
+      points.map(([x, y], i) => ({ name: labels?.[i] ?? name, values: [showX(x), show(y)] })),
+    ),
+  }))
   const focused = focus.value === null ? undefined : series[focus.value[0]]
   const point = focus.value === null ? undefined : focused?.points[focus.value[1]]
   return (
-    <div class="plot" ref={box}>
+    <div class="plot" ref={box} data-values>
       <svg
         viewBox={`0 0 ${width} ${height}`}
         role="application"

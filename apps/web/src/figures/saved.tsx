@@ -1,12 +1,15 @@
 import type { ComponentChildren, JSX } from "preact"
 import { useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
+import { ValuesButton } from "./tables.tsx"
 import { save, toPng, toSvg } from "./save.ts"
 
 /** A section with a title and a figure that the reader can save. */
 export function Saved(props: {
   readonly id: string
   readonly title: string
+  /** Whether the figure can be read as tables. */
+  readonly hasValues?: boolean
   /** Content between the title and the figure. It is not saved. */
   readonly head?: ComponentChildren
   /** Content after the figure. It is not saved. */
@@ -21,6 +24,7 @@ export function Saved(props: {
       <div class="view-head">
         <h2>{title}</h2>
         <div class="actions">
+          {props.hasValues === true ? <ValuesButton figure={figure} title={title} /> : null}
           <button
             type="button"
             class="text"

@@ -6,6 +6,7 @@ import { chosenBlock, chosenHead, chosenToken, hoveredToken, markedToken } from 
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
 import { Picture } from "../figures/picture.tsx"
+import { type Roving, roving } from "../figures/roving.ts"
 import { concatenateHeads, dot, matrix, rowOf, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { dimensions, keys, constantAxis, queries, tokenName, tokens } from "./axes.ts"
@@ -209,9 +210,22 @@ export function drawRows(g: FigureData): JSX.Element {
   return (
     <>
       <HeadPicker g={g} />
-      <div class="attention-grid" style={{ "--grid": g.grid }}>
+      <div class="attention-grid" style={{ "--grid": g.grid }} data-roving>
         {Array.from({ length: g.grid ** 2 }, (_, i) => (
-          <Glance key={i} g={g} token={i + 1} weights={rowOf(weights, i + 1).subarray(1)} />
+          <Glance
+            key={i}
+            g={g}
+            token={i + 1}
+            weights={rowOf(weights, i + 1).subarray(1)}
+            stop={roving(i, {
+              chosen: Math.max(0, chosenToken.value - 1),
+              count: g.grid ** 2,
+              columns: g.grid,
+              choose: (next) => {
+                chosenToken.value = next + 1
+              },
+            })}
+          />
         ))}
       </div>
       <Matrix
@@ -233,6 +247,7 @@ export function Glance({
   weights,
   most,
   name,
+  stop,
   onChoose,
 }: {
   readonly g: FigureData
@@ -241,6 +256,8 @@ export function Glance({
   /** The weight of a patch without a veil; by default the largest of these. */
   readonly most?: number | undefined
   readonly name?: string
+  /** How the keyboard comes to it. */
+  readonly stop: Roving
   readonly onChoose?: () => void
 }): JSX.Element {
   const largest = most ?? weights.reduce((a, b) => Math.max(a, b), 1e-9)
@@ -252,6 +269,7 @@ export function Glance({
       style={{ "--grid": g.grid }}
       aria-label={text}
       title={text}
+      {...stop}
       onPointerEnter={() => {
         if (onChoose === undefined) hoveredToken.value = token
       }}

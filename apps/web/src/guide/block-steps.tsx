@@ -6,6 +6,7 @@ import { format } from "../figures/format.ts"
 import { chosenBlock, chosenHead } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Plot } from "../figures/plot.tsx"
+import { roving } from "../figures/roving.ts"
 import { matrix, type Numbers, rowOf, type View, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { Glance, HeadPicker } from "./attention-steps.tsx"
@@ -285,6 +286,10 @@ export function RepeatFigure({ g }: { readonly g: FigureData }): JSX.Element {
     const row = rowOf(view(g.tap(`blocks.${block}.attn.weights`), head), 0)
     return { block, head, own: row.at(0) ?? 0, patches: row.subarray(1) }
   })
+  const choose = (index: number): void => {
+    chosenBlock.value = Math.floor(index / heads)
+    chosenHead.value = index % heads
+  }
   const most = isShared.value ? Math.max(...maps.map(({ patches }) => Math.max(...patches))) : undefined
   return (
     <>
@@ -298,7 +303,7 @@ export function RepeatFigure({ g }: { readonly g: FigureData }): JSX.Element {
         />
         {t.sharedScale}
       </label>
-      <div class="depth-grid" style={{ "--heads": heads }}>
+      <div class="depth-grid" style={{ "--heads": heads }} data-roving>
         {maps.map(({ block, head, own, patches }, i) => (
           <div key={i} class={block === g.block && head === g.head ? "chosen" : ""}>
             <Glance
@@ -307,10 +312,8 @@ export function RepeatFigure({ g }: { readonly g: FigureData }): JSX.Element {
               weights={patches}
               most={most}
               name={`${figure.classToken}: ${figure.block(block + 1)}, ${figure.head(head + 1)}`}
-              onChoose={() => {
-                chosenBlock.value = block
-                chosenHead.value = head
-              }}
+              stop={roving(i, { chosen: g.block * heads + g.head, count: maps.length, columns: heads, choose })}
+              onChoose={() => choose(i)}
             />
             <small>
               {block + 1}·{head + 1} <span title={t.ownShare}>{Math.round(100 * own)} %</span>

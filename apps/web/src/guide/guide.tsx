@@ -280,7 +280,7 @@ function RailLink({ id, at, onFollow }: RailLinkProps): JSX.Element {
 function Specimen({ g }: { readonly g: FigureData }): JSX.Element {
   return (
     <div class="specimen">
-      <Patches pixels={g.trace.pixels} side={g.side} grid={g.grid} label={strings.value.guide.labels.image} />
+      <Patches pixels={g.trace.pixels} side={g.side} grid={g.grid} label={strings.value.guide.labels.image} isChooser />
       <small>{tokenName(markedToken.value, g.grid)}</small>
     </div>
   )

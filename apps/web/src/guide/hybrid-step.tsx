@@ -9,6 +9,7 @@ import { hoveredToken } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
 import { Picture } from "../figures/picture.tsx"
+import { roving } from "../figures/roving.ts"
 import { theme } from "../figures/theme.ts"
 import { largestIndex, matrix, type View, view } from "../figures/view.ts"
 import type { Values } from "../engine/values.ts"
@@ -115,7 +116,7 @@ function FeatureMaps(props: {
   const { feature } = strings.value.guide.labels
   const columns = 16
   return (
-    <div class="filters maps-grid" role="radiogroup" aria-label={feature}>
+    <div class="filters maps-grid" role="radiogroup" aria-label={feature} data-roving>
       {Array.from({ length: channels }, (_, k) => {
         const map = channelOf(features, k)
         return (
@@ -125,17 +126,8 @@ function FeatureMaps(props: {
             role="radio"
             aria-checked={k === channel}
             aria-label={`${feature} ${k + 1}`}
-            tabIndex={k === channel ? 0 : -1}
+            {...roving(k, { chosen: channel, count: channels, columns, choose })}
             onClick={() => choose(k)}
-            onKeyDown={(event) => {
-              const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key]
-              if (by === undefined) return
-              event.preventDefault()
-              const next = (k + by + channels) % channels
-              choose(next)
-              const button = event.currentTarget.parentElement?.children[next]
-              if (button instanceof HTMLElement) button.focus()
-            }}
           >
             <Picture
               pixels={heatPixels(map.data, "share", domainOf(map.data, "share"), theme.value)}

@@ -7,6 +7,7 @@ import { chosenToken, hoveredToken, markedToken } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
 import { Picture } from "../figures/picture.tsx"
+import { roving } from "../figures/roving.ts"
 import { theme } from "../figures/theme.ts"
 import { dot, matrix, rowOf, similarity, type View, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
@@ -162,7 +163,7 @@ export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const sum = dot(x, filter)
   return (
     <>
-      <div class="filters" role="radiogroup" aria-label={t.filters}>
+      <div class="filters" role="radiogroup" aria-label={t.filters} data-roving>
         {Array.from({ length: dim }, (_, k) => (
           <button
             key={k}
@@ -170,17 +171,16 @@ export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
             role="radio"
             aria-checked={k === filterIndex.value}
             aria-label={`${t.filter} ${k + 1}`}
-            tabIndex={k === filterIndex.value ? 0 : -1}
+            {...roving(k, {
+              chosen: filterIndex.value,
+              count: dim,
+              columns: 12,
+              choose: (next) => {
+                filterIndex.value = next
+              },
+            })}
             onClick={() => {
               filterIndex.value = k
-            }}
-            onKeyDown={(event) => {
-              const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 12, ArrowUp: -12 }[event.key]
-              if (by === undefined) return
-              event.preventDefault()
-              filterIndex.value = (filterIndex.value + by + dim) % dim
-              const next = event.currentTarget.parentElement?.children[filterIndex.value]
-              if (next instanceof HTMLElement) next.focus()
             }}
           >
             <Picture pixels={filterPixels(kernel, k, p)} width={p} height={p} />
@@ -291,7 +291,7 @@ export function SimilarityMaps({ positions, grid }: { readonly positions: View; 
   const maps = Array.from({ length: grid * grid }, (_, i) => similarity(positions, i + 1, 1))
   return (
     <div class="similarity">
-      <div class="maps" style={{ "--grid": grid }} role="group" aria-label={labels().similarity}>
+      <div class="maps" style={{ "--grid": grid }} role="group" aria-label={labels().similarity} data-roving>
         {maps.map((map, i) => (
           <button
             key={i}
@@ -299,6 +299,14 @@ export function SimilarityMaps({ positions, grid }: { readonly positions: View; 
             class={i + 1 === markedToken.value ? "map marked" : "map"}
             aria-label={`${labels().similarityTo} ${figure.patch(i + 1, grid)}`}
             aria-pressed={i + 1 === chosenToken.value}
+            {...roving(i, {
+              chosen: Math.max(0, chosenToken.value - 1),
+              count: maps.length,
+              columns: grid,
+              choose: (next) => {
+                chosenToken.value = next + 1
+              },
+            })}
             onPointerEnter={() => {
               hoveredToken.value = i + 1
             }}

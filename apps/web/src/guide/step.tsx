@@ -1,6 +1,7 @@
 import { type Signal, useSignal, useSignalEffect } from "@preact/signals"
 import type { ComponentChildren, JSX } from "preact"
 import { useEffect, useRef } from "preact/hooks"
+import { ValuesButton } from "../figures/tables.tsx"
 import { strings } from "../strings/index.ts"
 import type { StepId } from "../strings/guide-texts.ts"
 import formulas from "./formulas.tex"
@@ -50,7 +51,7 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
         {/* The build makes this MathML from our own formulas. */}
         {formula === undefined ? null : <div class="formula" dangerouslySetInnerHTML={{ __html: formula }} />}
       </div>
-      <Figure draw={draw} near={near} needsModel={!stepsOfPicture.has(id)} />
+      <Figure draw={draw} title={title} near={near} needsModel={!stepsOfPicture.has(id)} />
     </section>
   )
 }
@@ -61,10 +62,16 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
  */
 function Figure(props: {
   readonly draw: StepProps["draw"]
+  readonly title: string
   readonly near: Signal<boolean>
   readonly needsModel: boolean
 }): JSX.Element {
-  const { draw, near, needsModel } = props
+  const { draw, title, near, needsModel } = props
+  const figure = useRef<HTMLDivElement>(null)
+  const hasValues = useSignal(false)
+  useEffect(() => {
+    hasValues.value = figure.current?.querySelector("[data-values]") != null
+  })
   const g = useSignal<FigureData | null>(null)
   useSignalEffect(() => {
     if (near.value && needsModel) isModelNeeded.value = true
@@ -75,8 +82,9 @@ function Figure(props: {
       })
   })
   return (
-    <div class="figure" data-stale={g.value?.trace !== trace.value}>
+    <div class="figure" ref={figure} data-stale={g.value?.trace !== trace.value}>
       {g.value === null ? <div class="waiting" /> : draw(g.value)}
+      {hasValues.value ? <ValuesButton figure={figure} title={title} /> : null}
     </div>
   )
 }

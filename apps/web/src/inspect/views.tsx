@@ -36,6 +36,7 @@ function Section(props: {
     <Saved
       id={id}
       title={title}
+      hasValues={id === "positions" || id === "distance"}
       head={
         <>
           {hint === undefined ? null : <p class="hint">{hint}</p>}

@@ -11,6 +11,7 @@ export const en = {
   compute: { label: "Compute on", auto: "Auto", webgpu: "GPU", "onnx-web": "CPU" },
   language: "Language",
   figure: {
+    values: "Values as a table",
     zoom: "Enlarge",
     close: "Close",
     heatMap: "heat map",

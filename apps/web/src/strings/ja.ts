@@ -12,6 +12,7 @@ export const ja: Texts = {
   compute: { label: "計算するところ", auto: "自動", webgpu: "GPU", "onnx-web": "CPU" },
   language: "言語",
   figure: {
+    values: "値を表で読む",
     zoom: "拡大",
     close: "閉じる",
     heatMap: "ヒートマップ",

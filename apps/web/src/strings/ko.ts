@@ -12,6 +12,7 @@ export const ko: Texts = {
   compute: { label: "계산하는 곳", auto: "자동", webgpu: "GPU", "onnx-web": "CPU" },
   language: "언어",
   figure: {
+    values: "값을 표로 보기",
     zoom: "확대",
     close: "닫기",
     heatMap: "히트맵",

@@ -35,7 +35,7 @@ interface FigureValues {
 }
 
 const figureValues = (page: Page, id: string): Promise<FigureValues[]> =>
-  page.locator(`#${id} [data-tap][role=application]`).evaluateAll((all) =>
+  page.locator(`#${id} .cells[data-tap]`).evaluateAll((all) =>
     all.map((element) => ({
       tap: element.getAttribute("data-tap") ?? "",
       data: Array.from((element as unknown as { view: { data: ArrayLike<number> } }).view.data),

@@ -56,19 +56,16 @@ test("draws what timm computes for a drawing, without an engine", async () => {
   expect(reader.faults).toEqual([])
 })
 
-test("can be read by keyboard: a cursor in a matrix says value and meaning", async () => {
+test("a cursor in a matrix says value and meaning, and the matrix can be enlarged", async () => {
   await visit(page, "softmax")
   const cells = page.locator("#softmax .cells").first()
-  await cells.focus()
-  await page.keyboard.press("ArrowDown")
-  await page.keyboard.press("ArrowRight")
+  const { width, height } = (await cells.boundingBox()) ?? { width: 0, height: 0 }
+  await cells.hover({ position: { x: (1.5 * width) / 17, y: (1.5 * height) / 17 } })
   const readout = page.locator("#softmax .matrix").first().locator("output")
   const text = (await readout.textContent()) ?? ""
   expect(text).toContain("query: patch 1 (row 1, column 1) · key: patch 1 (row 1, column 1)")
   const weights = tensor(golden("guide-drawing"), "blocks.0.attn.weights")
   expect(Number(text.split(" ").at(-1))).toBeCloseTo(Number(weights.data[17 + 1]), 5)
-  await cells.focus()
-  await page.keyboard.press("Escape")
   await page.getByRole("button", { name: "Enlarge: attention weights" }).first().click()
   await page.getByRole("dialog").waitFor()
   await expect.poll(() => isPainted(page)).toBe(true)

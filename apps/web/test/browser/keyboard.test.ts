@@ -90,7 +90,6 @@ test("the guide is read, changed and taught by keyboard alone", { timeout: 200_0
   // Through everything: each figure is reached, and what has the focus is always to be seen.
   const unvisited = new Set(await steps(page))
   const stops: Stop[] = []
-  const figures: string[] = []
   for (;;) {
     await page.keyboard.press("Tab")
     const stop = await focused(page)
@@ -98,43 +97,36 @@ test("the guide is read, changed and taught by keyboard alone", { timeout: 200_0
     stops.push(stop)
     if (!stop.visible) throw new Error(`${stop.step}: ${stop.name} has the focus and is not to be seen`)
     unvisited.delete(stop.step)
-    if (stop.role === "application") figures.push(`${stop.step}: ${stop.name}`)
   }
-  expect(stops.length).toBeGreaterThan(120)
-  expect(figures.length).toBeGreaterThan(50)
-  expect(figures.length).toBe(await page.locator("section.step [role=application]").count())
+  expect(stops.length).toBeGreaterThan(80)
+  expect(stops.length).toBeLessThan(130)
   expect([...unvisited]).toEqual([])
+  // Each figure with values has one button for them.
+  const tables = stops.filter(({ name }) => name.startsWith("Values as a table"))
+  expect(tables.length).toBeGreaterThan(25)
+  expect(new Set(tables.map(({ step }) => step)).size).toBe(tables.length)
 
-  // Back into a matrix, and its cells, by Shift+Tab.
-  for (let i = 0; (await focused(page))?.step !== "compute"; i++) {
-    await press(page, "Shift+Tab")
-    if (i > 20) throw new Error("no way back")
-  }
+  // The values of a figure as tables, and back.
   await page.evaluate(() => document.querySelector<HTMLElement>("#softmax .segments input")?.focus())
   await press(page, "ArrowRight")
   await page.locator("#softmax .segments label:nth-of-type(2) input:checked").waitFor({ state: "attached" })
-  await reach(page, ({ role, step }) => role === "application" && step === "softmax")
-  await press(page, "Home", "PageUp", "ArrowDown", "ArrowRight")
-  const readout = page.locator("#softmax .matrix").first().locator("output")
-  await expect
-    .poll(() => readout.textContent())
-    .toContain("query: patch 1 (row 1, column 1) · key: patch 1 (row 1, column 1)")
-  await press(page, "Enter", "Escape")
-
-  await reach(page, called(/^Enlarge/))
+  await reach(page, called("Values as a table: Softmax: each row sums to one"))
   await press(page, "Enter")
-  await page.getByRole("dialog").waitFor()
-  await reach(page, ({ role }) => role === "application", 4)
-  await press(page, "ArrowRight", "Escape")
-  // The first Escape may leave the cell, and the second the window.
-  await expect
-    .poll(async () => {
-      const open = await page.getByRole("dialog").count()
-      if (open > 0) await press(page, "Escape")
-      return open
-    })
-    .toBe(0)
-  await expect.poll(async () => (await focused(page))?.name).toMatch(/^Enlarge/)
+  const table = page.getByRole("dialog").getByRole("table")
+  await expect.poll(() => table.getByRole("row").count()).toBe(18)
+  expect(await table.getByRole("columnheader").nth(1).textContent()).toBe("key: patch 1 (row 1, column 1)")
+  const shares = await table.getByRole("row").nth(1).getByRole("cell").allTextContents()
+  expect(shares.reduce((sum, share) => sum + Number(share.replace("−", "-")), 0)).toBeCloseTo(1, 2)
+  await press(page, "Escape")
+  await expect.poll(() => page.getByRole("dialog").count()).toBe(0)
+  await expect.poll(async () => (await focused(page))?.name).toMatch(/^Values as a table/)
+
+  // A patch is chosen beside the contents.
+  await page.evaluate(() => document.querySelector<HTMLElement>(".specimen [role=application]")?.focus())
+  await press(page, "Home", "PageUp", "ArrowRight", "Enter")
+  await expect.poll(() => page.locator(".specimen .patch.marked").count()).toBe(1)
+  expect(await page.locator(".specimen small").textContent()).toBe("patch 2 (row 1, column 2)")
+  await page.evaluate(() => document.querySelector<HTMLElement>("#loss select")?.focus())
 
   await reach(page, called("Take one step"))
   await press(page, "Enter")
