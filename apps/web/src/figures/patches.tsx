@@ -21,7 +21,7 @@ export interface PatchesProps {
   readonly weightName?: string
   /** Whether there are gaps between the patches. */
   readonly apart?: boolean
-  /** Whether the keyboard chooses a patch here. One place on a page is enough. */
+  /** Whether the keyboard chooses a patch here. Two places on a page are enough. */
   readonly isChooser?: boolean
 }
 

@@ -91,7 +91,7 @@ export function LabelFigure({ g }: { readonly g: FigureData }): JSX.Element {
 }
 
 export function drawPatches({ trace, side, grid }: FigureData): JSX.Element {
-  return <Patches pixels={trace.pixels} side={side} grid={grid} label={labels().image} apart />
+  return <Patches pixels={trace.pixels} side={side} grid={grid} label={labels().image} apart isChooser />
 }
 
 /** The index of the marked patch. It is 0 if the class token is marked. */

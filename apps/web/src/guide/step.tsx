@@ -1,6 +1,6 @@
 import { type Signal, useSignal, useSignalEffect } from "@preact/signals"
 import type { ComponentChildren, JSX } from "preact"
-import { useEffect, useRef } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import { ValuesButton } from "../figures/tables.tsx"
 import { strings } from "../strings/index.ts"
 import type { StepId } from "../strings/guide-texts.ts"
@@ -9,6 +9,9 @@ import { type FigureData, figureData, isComplete, isModelNeeded, trace } from ".
 
 /** The steps whose figures need the picture alone. They are there before the model is. */
 const stepsOfPicture: ReadonlySet<StepId> = new Set(["data", "image", "label", "patches", "pretraining", "compute"])
+
+/** The steps whose figures show pictures alone, or a table already. */
+const stepsWithoutValues: ReadonlySet<StepId> = new Set(["data", "label", "patches"])
 
 /** Text with `*emphasis*`. */
 export function Prose({ text }: { readonly text: string }): JSX.Element {
@@ -51,7 +54,13 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
         {/* The build makes this MathML from our own formulas. */}
         {formula === undefined ? null : <div class="formula" dangerouslySetInnerHTML={{ __html: formula }} />}
       </div>
-      <Figure draw={draw} title={title} near={near} needsModel={!stepsOfPicture.has(id)} />
+      <Figure
+        draw={draw}
+        title={title}
+        near={near}
+        needsModel={!stepsOfPicture.has(id)}
+        hasValues={!stepsWithoutValues.has(id)}
+      />
     </section>
   )
 }
@@ -65,13 +74,10 @@ function Figure(props: {
   readonly title: string
   readonly near: Signal<boolean>
   readonly needsModel: boolean
+  readonly hasValues: boolean
 }): JSX.Element {
-  const { draw, title, near, needsModel } = props
+  const { draw, title, near, needsModel, hasValues } = props
   const figure = useRef<HTMLDivElement>(null)
-  const hasValues = useSignal(false)
-  useEffect(() => {
-    hasValues.value = figure.current?.querySelector("[data-values]") != null
-  })
   const g = useSignal<FigureData | null>(null)
   useSignalEffect(() => {
     if (near.value && needsModel) isModelNeeded.value = true
@@ -81,10 +87,15 @@ function Figure(props: {
         g.value = next
       })
   })
+  // A figure that is drawn while the reader's focus is in it moves what has the focus.
+  useLayoutEffect(() => {
+    const focused = document.activeElement
+    if (focused !== null && figure.current?.contains(focused)) focused.scrollIntoView({ block: "nearest" })
+  }, [g.value === null])
   return (
     <div class="figure" ref={figure} data-stale={g.value?.trace !== trace.value}>
       {g.value === null ? <div class="waiting" /> : draw(g.value)}
-      {hasValues.value ? <ValuesButton figure={figure} title={title} /> : null}
+      {hasValues ? <ValuesButton figure={figure} title={title} /> : null}
     </div>
   )
 }

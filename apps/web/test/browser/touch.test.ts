@@ -94,7 +94,7 @@ const topOf = (reader: Page, id: string): Promise<number> =>
   reader.evaluate((step) => document.getElementById(step)?.getBoundingClientRect().top ?? Number.NaN, id)
 
 test("the contents lead to a step, and stay on it while figures above it are drawn", async () => {
-  await page.getByRole("button", { name: "Close" }).tap()
+  await page.getByRole("button", { name: "Close", exact: true }).tap()
   const contents = page.getByRole("button", { name: "Contents" })
   await contents.tap()
   await page.getByRole("navigation", { name: "Contents" }).getByText("The class token, taken out").tap()
