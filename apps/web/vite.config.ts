@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { defaultClientConditions, defineConfig, type Plugin } from "vite"
 import { mathml } from "./build/mathml.ts"
+import { ownPageScript } from "./build/own-page.ts"
 import { pages } from "./build/pages.ts"
 
 /** Headers for paths of the site. */
@@ -43,7 +44,7 @@ export default defineConfig({
   resolve: { conditions: ["@vitrine/source", ...defaultClientConditions] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   optimizeDeps: { exclude: ["onnxruntime-web"] },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => [ownPageScript()] },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   server: { headers: relaxed, port: 5173 },
   preview: { port: 4173 },

@@ -57,6 +57,7 @@ export {
   updateGraph,
 } from "./programs.ts"
 export { type Features, pixelFeatures, probeAccuracy, probeFeatures } from "./probe/features.ts"
+export { fitHead, groupsOf, type HeldOut, leastGroups, type LinearHead } from "./probe/head.ts"
 export { leastSquares, leastSquaresPenalties } from "./probe/least-squares.ts"
 export { type ChosenFit, type Fit, fitByValidation, type LinearClassifier, linearScores } from "./probe/linear.ts"
 export { logisticRegression, logisticPenalties } from "./probe/logistic.ts"

@@ -6,9 +6,19 @@ import { createGuide } from "./guide.ts"
 import type { Inspection } from "./inspection.ts"
 import type { KeptFiles } from "./kept-files.ts"
 import { late } from "./late.ts"
+import type { Teaching } from "./teaching.ts"
 import type { Training } from "./training.ts"
 
 const model = `${import.meta.env.BASE_URL}model/`
+
+let teaching: (Teaching & ProxyMarked) | undefined
+
+/** Fetches the code that teaches at the first call. */
+async function teach(): Promise<Teaching & ProxyMarked> {
+  const { createTeaching } = await import("./teaching.ts")
+  teaching ??= proxy(createTeaching(`${import.meta.env.BASE_URL}backbone/`))
+  return teaching
+}
 
 let detection: (Detection & ProxyMarked) | undefined
 
@@ -31,6 +41,7 @@ const engine = {
   family: async (): Promise<Variant[]> => (await import("./family.ts")).family(),
   training: proxy(late<Training>(async () => (await import("./training.ts")).createTraining())),
   inspection: proxy(late<Inspection>(async () => (await import("./inspection.ts")).createInspection(model))),
+  teach,
   detect,
   keptFiles: proxy(late<KeptFiles>(async () => (await import("./kept-files.ts")).createKeptFiles())),
 }

@@ -1,6 +1,7 @@
 import { detect } from "./en-detect.ts"
 import { guide } from "./en-guide.ts"
 import { inspect } from "./en-inspect.ts"
+import { teach } from "./en-teach.ts"
 import { train } from "./en-train.ts"
 
 export const en = {
@@ -39,6 +40,7 @@ export const en = {
     sum: "sum of the row",
   },
   guide,
+  teach,
   train,
   inspect,
   detect,

@@ -1,6 +1,7 @@
 import type { Texts } from "./texts.ts"
 import { detect } from "./ja-detect.ts"
 import { inspect } from "./ja-inspect.ts"
+import { teach } from "./ja-teach.ts"
 import { train } from "./ja-train.ts"
 import { guide } from "./ja-guide.ts"
 
@@ -39,6 +40,7 @@ export const ja: Texts = {
     sum: "行の和",
   },
   guide,
+  teach,
   train,
   inspect,
   detect,

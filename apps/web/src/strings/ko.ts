@@ -1,6 +1,7 @@
 import type { Texts } from "./texts.ts"
 import { detect } from "./ko-detect.ts"
 import { inspect } from "./ko-inspect.ts"
+import { teach } from "./ko-teach.ts"
 import { train } from "./ko-train.ts"
 import { guide } from "./ko-guide.ts"
 
@@ -39,6 +40,7 @@ export const ko: Texts = {
     sum: "행의 합",
   },
   guide,
+  teach,
   train,
   inspect,
   detect,

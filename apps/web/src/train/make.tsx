@@ -11,6 +11,13 @@ export const examples: Signal<readonly Example[]> = signal([])
 const classes: Signal<readonly string[]> = signal(["A", "B"])
 const chosenClass: Signal<string> = signal("A")
 
+/** Replaces the pictures and the classes by others. */
+export function takePictures(pictures: readonly Example[]): void {
+  examples.value = pictures
+  classes.value = [...new Set(pictures.map(({ className }) => className))]
+  chosenClass.value = classes.value[0] ?? "A"
+}
+
 const side = 160
 
 /** Lets the reader make pictures for classes, by drawing or with the camera. */
