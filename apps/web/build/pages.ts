@@ -18,6 +18,24 @@ function sizeOf(file: Rolldown.OutputBundle[string] | undefined): number {
   return Buffer.byteLength(file.type === "chunk" ? file.code : file.source)
 }
 
+/** What other sites show of a link to the site, which is at this address. */
+function cards(site: string): string[] {
+  const tags = {
+    "og:type": "website",
+    "og:url": site,
+    "og:title": "How a Vision Transformer sees",
+    "og:description": "From pixels to probabilities, on values computed in the page.",
+    "og:image": `${site}picture.png`,
+    "og:image:width": "1200",
+    "og:image:height": "630",
+  }
+  const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll('"', "&quot;")
+  const properties = Object.entries(tags).map(
+    ([name, text]) => `<meta property="${name}" content="${escaped(text)}" />`,
+  )
+  return [...properties, '<meta name="twitter:card" content="summary_large_image" />']
+}
+
 const rooms = ["train", "inspect", "detect"]
 
 /**
@@ -51,6 +69,8 @@ export function pages(): Plugin {
           `<link rel="preload" href="${base}${first}" as="fetch" crossorigin />`,
           `<meta name="site-bytes" content="${sizes.reduce((a, b) => a + b, 0)}" />`,
         ]
+        const site = process.env.VITRINE_SITE_URL
+        if (site !== undefined) head.push(...cards(site))
         page.source = String(page.source).replace("<script", `${head.join("\n    ")}\n    <script`)
         for (const room of rooms) this.emitFile({ type: "asset", fileName: `${room}/index.html`, source: page.source })
         const hash = createHash("sha256").update(page.source).update(assets.join())

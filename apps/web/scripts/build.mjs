@@ -1,4 +1,5 @@
-// Builds the site: node scripts/build.mjs [--backbone FOLDER|hf:owner/name] [arguments of vite build]
+// Builds the site: node scripts/build.mjs [--url ADDRESS] [--base /folder/] [--backbone FOLDER|hf:owner/name]
+// --url: the address of the site. Its pages then say to other sites what they are, with a picture (`og:` tags).
 // --backbone: the model whose features the Train room teaches, in float16. Without it the site has the one in public/backbone.
 import { createHash } from "node:crypto"
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
@@ -43,13 +44,21 @@ export async function writeBackbone(source, out, facts = {}) {
   await writeFile(join(out, "about.json"), `${JSON.stringify(about)}\n`)
 }
 
-const options = { backbone: { type: "string" }, out: { type: "string" }, about: { type: "string" } }
+const options = {
+  url: { type: "string" },
+  base: { type: "string" },
+  backbone: { type: "string" },
+  out: { type: "string" },
+  about: { type: "string" },
+}
 const { values, positionals } = parseArgs({ options, allowPositionals: true })
 const { backbone, out } = values
 const facts = values.about === undefined ? {} : parseJson(new TextEncoder().encode(values.about), "--about")
 if (out !== undefined) await writeBackbone(backbone, out, facts)
 else {
-  const [base] = positionals
+  const url = values.url === undefined ? undefined : new URL(values.url.replace(/\/*$/, "/"))
+  if (url !== undefined) process.env.VITRINE_SITE_URL = url.href
+  const base = values.base ?? positionals[0] ?? url?.pathname
   await build({ root, ...(base !== undefined && { base }) })
   if (backbone !== undefined) {
     await writeBackbone(backbone, join(root, "dist/backbone"), facts)

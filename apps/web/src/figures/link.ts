@@ -12,3 +12,14 @@ export const markedToken: ReadonlySignal<number> = computed(() => hoveredToken.v
 /** The block and the head of the figures of attention. */
 export const chosenBlock: Signal<number> = signal(0)
 export const chosenHead: Signal<number> = signal(0)
+
+/** A cell of a figure: the step, the number of the matrix in its figure, and the place. */
+export interface LinkedCell {
+  readonly step: string
+  readonly matrix: number
+  readonly row: number
+  readonly col: number
+}
+
+/** The cell that the reader chose last, or that a link names. It keeps its mark. */
+export const linkedCell: Signal<LinkedCell | null> = signal(null)

@@ -1,4 +1,4 @@
-import type { Signal } from "@preact/signals"
+import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals"
 import type { ColorScale } from "@vitrine/interpret"
 import type { JSX } from "preact"
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
@@ -7,7 +7,7 @@ import { strings } from "../strings/index.ts"
 import { type Domain, domainOf, heatPixels } from "./colors.ts"
 import { type Cell, useCursor } from "./cursor.ts"
 import { brief, format } from "./format.ts"
-import { chosenToken, hoveredToken, markedToken, otherToken } from "./link.ts"
+import { chosenToken, hoveredToken, type LinkedCell, linkedCell, markedToken, otherToken } from "./link.ts"
 import { theme } from "./theme.ts"
 import { type View, valueAt } from "./view.ts"
 import type { MatrixProps } from "./matrix-props.ts"
@@ -26,9 +26,21 @@ export function Matrix(props: MatrixProps): JSX.Element {
     otherToken.value = row === null ? null : col
     const token = row ?? col
     if (isChosen && token !== null) chosenToken.value = token
+    const place = placeOf(box.current)
+    if (isChosen && at !== null && place !== null) linkedCell.value = { ...place, ...at }
     props.onCell?.(at)
   })
   const box = useRef<HTMLDivElement>(null)
+  const place = useSignal<ReturnType<typeof placeOf>>(null)
+  useEffect(() => {
+    place.value = placeOf(box.current)
+  }, [])
+  const shown = useComputed(() => {
+    const { value: linked } = linkedCell
+    const isHere = linked !== null && linked.step === place.value?.step && linked.matrix === place.value.matrix
+    const isInside = isHere && linked.row < view.rows && linked.col < view.cols
+    return cursor.cell.value ?? (isInside ? { row: linked.row, col: linked.col } : null)
+  })
   // The attributes hold the values for scripts and tests.
   useEffect(() => {
     if (box.current !== null) Object.assign(box.current, { view })
@@ -74,11 +86,18 @@ export function Matrix(props: MatrixProps): JSX.Element {
       >
         <Heat view={view} scale={scale} domain={domain} />
         <Marks {...props} />
-        <Cross cell={cursor.cell} view={view} />
+        <Cross cell={shown} view={view} />
       </div>
-      <Readout cell={cursor.cell} props={props} scale={scale} domain={domain} />
+      <Readout cell={shown} props={props} scale={scale} domain={domain} />
     </div>
   )
+}
+
+/** The step of a matrix, and its number among the matrices of the step. */
+function placeOf(box: Element | null): Pick<LinkedCell, "step" | "matrix"> | null {
+  const step = box?.closest("section.step")
+  if (box === null || !step) return null
+  return { step: step.id, matrix: Array.from(step.querySelectorAll(".cells")).indexOf(box) }
 }
 
 /** The values with the names of their rows and columns. */
@@ -125,7 +144,7 @@ function Marks({ view, rows, cols }: MatrixProps): JSX.Element | null {
   )
 }
 
-function Cross({ cell, view }: { cell: Signal<Cell | null>; view: View }): JSX.Element | null {
+function Cross({ cell, view }: { cell: ReadonlySignal<Cell | null>; view: View }): JSX.Element | null {
   const at = cell.value
   if (at === null) return null
   const [w, h] = [100 / view.cols, 100 / view.rows]
@@ -140,7 +159,7 @@ function Readout({
   scale,
   domain,
 }: {
-  cell: Signal<Cell | null>
+  cell: ReadonlySignal<Cell | null>
   props: MatrixProps
   scale: ColorScale
   domain: Domain

@@ -8,6 +8,7 @@ import { markedToken } from "../figures/link.ts"
 import { Patches } from "../figures/patches.tsx"
 import { strings } from "../strings/index.ts"
 import type { PartId, StepId } from "../strings/guide-texts.ts"
+import { linkTo } from "./address.ts"
 import { aimAt, followAddress } from "./aim.ts"
 import * as attention from "./attention-steps.tsx"
 import { tokenName } from "./axes.ts"
@@ -18,8 +19,19 @@ import { HybridFigure } from "./hybrid-step.tsx"
 import * as input from "./input-steps.tsx"
 import * as output from "./output-steps.tsx"
 import { Overview, Place } from "./overview.tsx"
-import { type FigureData, figureData, isComplete, isModelNeeded, model, start, status, trace } from "./state.ts"
+import {
+  chosenDrawing,
+  type FigureData,
+  figureData,
+  isComplete,
+  isModelNeeded,
+  model,
+  start,
+  status,
+  trace,
+} from "./state.ts"
 import { Step, type StepProps } from "./step.tsx"
+import { Tour, TourButton } from "./tour.tsx"
 
 type Draw = StepProps["draw"]
 
@@ -134,12 +146,19 @@ export function Guide(): JSX.Element {
         <header class="opening">
           <h1>{guide.title}</h1>
           <p class="lead">{guide.lead}</p>
-          <StatusLine />
         </header>
         <Overview at={at} />
+        <div class="before">
+          <StatusLine />
+          <p class="why">{guide.tour.why}</p>
+          <p class="time">
+            <TourButton /> <span>{guide.tour.time}</span>
+          </p>
+        </div>
         {sections.slice(0, drawn.value)}
         {isWhole ? <End /> : null}
       </main>
+      <Tour />
     </div>
   )
 }
@@ -228,6 +247,7 @@ function Rail(props: { readonly at: ReadonlySignal<StepId> }): JSX.Element {
         <span>{guide.contents}</span>
         <b>{guide.steps[at].title}</b>
       </button>
+      <Ways at={at} />
       <nav class={isOpen.value ? "open" : ""} aria-label={guide.contents}>
         <ol>
           {parts.map(([part, steps]) => (
@@ -245,6 +265,49 @@ function Rail(props: { readonly at: ReadonlySignal<StepId> }): JSX.Element {
         </ol>
       </nav>
     </aside>
+  )
+}
+
+/** The ways from a step: to the one before, to the next, and out into the world as a link. */
+function Ways({ at }: { readonly at: StepId }): JSX.Element {
+  const { guide } = strings.value
+  const isCopied = useSignal(false)
+  const index = stepIds.indexOf(at)
+  const way = (id: StepId | undefined, name: string, arrow: string): JSX.Element => (
+    <button
+      type="button"
+      class="text"
+      disabled={id === undefined}
+      aria-label={id === undefined ? name : `${name}: ${guide.steps[id].title}`}
+      onClick={() => id !== undefined && aimAt(id)}
+    >
+      {arrow}
+    </button>
+  )
+  const copy = async (): Promise<void> => {
+    const address = linkTo(at, chosenDrawing())
+    history.replaceState(null, "", address)
+    await navigator.clipboard.writeText(address)
+    isCopied.value = true
+    setTimeout(() => {
+      isCopied.value = false
+    }, 3000)
+  }
+  return (
+    <div class="ways">
+      {way(stepIds[index - 1], guide.ways.previous, "←")}
+      {way(stepIds[index + 1], guide.ways.next, "→")}
+      <button
+        type="button"
+        class="text"
+        aria-label={guide.ways.link}
+        title={guide.ways.link}
+        onClick={() => void copy().catch(() => {})}
+      >
+        {guide.ways.short}
+      </button>
+      <small role="status">{isCopied.value ? guide.ways.copied : ""}</small>
+    </div>
   )
 }
 

@@ -5,6 +5,7 @@ import type { Drawing, GradientStep, GuideModel, Trace } from "../engine/guide.t
 import type { Values } from "../engine/values.ts"
 import { chosenBlock, chosenHead, markedToken } from "../figures/link.ts"
 import { type View, view } from "../figures/view.ts"
+import { readAddress } from "./address.ts"
 import { fetchFirst } from "./first.ts"
 
 export type Status =
@@ -91,11 +92,19 @@ export function start(): Promise<void> {
     const first = await fetchFirst()
     model.value = first.model
     trace.value = first.trace
+    const { drawing } = readAddress(first.model.config)
+    const [linkedRound, index] = drawing ?? [round, 0]
+    round = linkedRound
     const { drawRound } = await import("./drawings.ts")
     drawings.value = drawRound(round)
-    if (chosenBackend.peek() !== "auto") await traceDrawing(0)
+    picked.value = index
+    if (chosenBackend.peek() !== "auto" || drawing !== null) await traceDrawing(index)
   })
 }
+
+/** The round and index of the chosen drawing, or null for the reader's own picture. */
+export const chosenDrawing = (): readonly [number, number] | null =>
+  picked.value === null ? null : [round, picked.value]
 
 /** Whether the reader came to a figure that needs the model, or did anything at all. */
 export const isModelNeeded: Signal<boolean> = signal(false)

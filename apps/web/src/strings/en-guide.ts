@@ -3,6 +3,31 @@ import type { GuideTexts } from "./guide-texts.ts"
 export const guide: GuideTexts = {
   title: "How a Vision Transformer sees",
   lead: "Choose a picture. A small Vision Transformer computes it here, in this page. Every figure below draws the numbers it found. Point at any of them.",
+  tour: {
+    why: "Vision Transformers sort photos, steer searches by picture, and are the eyes of many chatbots. The one here is tiny, and works in the same way.",
+    time: "All 33 steps take half an hour.",
+    start: "Two-minute tour",
+    back: "Back",
+    next: "Next",
+    end: "End the tour",
+    words: {
+      image: "A picture is 32 × 32 pixels of three numbers each. The model is told nothing else.",
+      patches: "The picture is cut into 16 patches. Each becomes a row of 192 numbers.",
+      tokens:
+        "A learned matrix makes 48 numbers of each patch: a token. A class token comes first, and each gets its position.",
+      attention:
+        "Each token asks all others, and takes a weighted mean of what they tell. The weights of a row sum to one.",
+      mlp: "Each token is then worked on alone: widened to 192 numbers, bent, and narrowed again. Both halves are repeated four times.",
+      class: "The class token is read by a last matrix. Softmax turns ten numbers into probabilities.",
+    },
+  },
+  ways: {
+    previous: "Previous step",
+    next: "Next step",
+    link: "Copy a link to this step, with picture and cell",
+    short: "Link",
+    copied: "Copied.",
+  },
   overview: {
     label: "The model at a glance",
     times: (depth) => `${depth} times`,

@@ -64,7 +64,31 @@ export interface EndTexts {
   readonly failed: string
 }
 
+/** The short way through the guide. */
+export interface TourTexts {
+  /** Why it matters, and how long it takes. */
+  readonly why: string
+  readonly time: string
+  readonly start: string
+  readonly back: string
+  readonly next: string
+  readonly end: string
+  /** What happens in each part. */
+  readonly words: Readonly<Record<StationId, string>>
+}
+
+/** Ways from a step. */
+export interface WayTexts {
+  readonly previous: string
+  readonly next: string
+  readonly link: string
+  readonly short: string
+  readonly copied: string
+}
+
 export interface GuideTexts {
+  readonly tour: TourTexts
+  readonly ways: WayTexts
   readonly end: EndTexts
   readonly overview: OverviewTexts
   readonly title: string

@@ -3,6 +3,29 @@ import type { GuideTexts } from "./guide-texts.ts"
 export const guide: GuideTexts = {
   title: "Vision Transformer는 어떻게 보는가",
   lead: "그림을 하나 고르세요. 작은 Vision Transformer가 이 페이지 안에서 계산하고, 아래의 모든 그림은 거기서 나온 수를 그립니다. 어디든 가리켜 보세요.",
+  tour: {
+    why: "Vision Transformer는 사진을 분류하고, 이미지 검색을 돕고, 많은 챗봇의 눈이 됩니다. 여기 있는 것은 아주 작지만 같은 방식으로 작동합니다.",
+    time: "33단계 모두 약 30분이 걸립니다.",
+    start: "2분 둘러보기",
+    back: "뒤로",
+    next: "다음",
+    end: "둘러보기 끝내기",
+    words: {
+      image: "그림은 32 × 32 픽셀이고, 픽셀마다 수가 세 개입니다. 모델은 그 밖에 아무것도 모릅니다.",
+      patches: "그림을 16개의 패치로 자릅니다. 각각 192개 수의 행이 됩니다.",
+      tokens: "학습된 행렬이 패치마다 48개의 수, 곧 토큰을 만듭니다. 맨 앞에 클래스 토큰을 두고 각각 위치를 더합니다.",
+      attention: "각 토큰이 다른 모든 토큰에 묻고, 답을 가중 평균합니다. 한 행의 가중치 합은 1입니다.",
+      mlp: "그다음 토큰을 하나씩 처리합니다. 192개로 넓히고, 구부리고, 다시 좁힙니다. 이 두 단계를 네 번 반복합니다.",
+      class: "마지막 행렬이 클래스 토큰을 읽습니다. 소프트맥스가 열 개의 수를 확률로 바꿉니다.",
+    },
+  },
+  ways: {
+    previous: "이전 단계",
+    next: "다음 단계",
+    link: "그림과 칸을 담은 이 단계의 링크 복사",
+    short: "링크",
+    copied: "복사했습니다.",
+  },
   overview: {
     label: "모델 한눈에 보기",
     times: (depth) => `${depth}번`,

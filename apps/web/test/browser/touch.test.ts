@@ -129,5 +129,30 @@ test("a link to a step opens the page at that step", async () => {
   const { y = 0, height = 0 } = (await link.boundingBox()) ?? {}
   expect(y).toBeGreaterThan(0)
   expect(y + height).toBeLessThan(800)
+  await reader.getByRole("button", { name: "Next step: The label, back again" }).click()
+  await expect.poll(() => topOf(reader, "loss")).toBeCloseTo(72, -1)
+  await reader.getByRole("button", { name: "Two-minute tour" }).click()
+  await expect.poll(() => topOf(reader, "image")).toBeCloseTo(72, -1)
+  await reader.getByRole("region", { name: "Two-minute tour" }).getByRole("button", { name: "Next" }).click()
+  await expect.poll(() => topOf(reader, "patches")).toBeCloseTo(72, -1)
+  await close()
+})
+
+test("a link names a picture, a token, a block, a head and a cell", async () => {
+  const { page: reader, close } = await site.open("/?drawing=4.2&token=7&block=2&head=3&cell=0.3.5#softmax")
+  await ready(reader)
+  await visit(reader, "softmax")
+  const readout = reader.locator("#softmax .matrix").first().locator("output")
+  await expect
+    .poll(() => readout.textContent())
+    .toContain("query: patch 3 (row 1, column 3) · key: patch 5 (row 2, column 1)")
+  const chosen = await reader.locator("#softmax .segments input:checked + span").allTextContents()
+  expect(chosen).toEqual(["2", "3"])
+  expect(await reader.locator(".specimen small").textContent()).toBe("patch 7 (row 2, column 3)")
+  expect(await reader.locator(".drawing:nth-child(3) input").isChecked()).toBe(true)
+  await reader.getByRole("button", { name: "Copy a link to this step" }).click()
+  await expect
+    .poll(() => reader.evaluate(() => location.search + location.hash))
+    .toBe("?drawing=4.2&token=7&block=2&head=3&cell=0.3.5#softmax")
   await close()
 })
