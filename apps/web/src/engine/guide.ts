@@ -1,11 +1,4 @@
-import {
-  attentionConfig,
-  fromTimmConfig,
-  type ModelDescription,
-  parseJson,
-  readSafetensors,
-  toFloat32,
-} from "@vitrine/checkpoint"
+import { readSafetensors, toFloat32 } from "@vitrine/checkpoint"
 import {
   type Backend,
   foldKey,
@@ -29,9 +22,9 @@ import { applyTransforms, normalize, type TransformedImage } from "@vitrine/data
 import { elementAt, entryOf } from "../checked.ts"
 import { guideBackend, retryOnNewDevice } from "./backend.ts"
 import { convolutionGraph, largestDifference } from "./convolution.ts"
+import { type FirstFile, fetchFirstFile } from "./first-file.ts"
 import type { Hybrid, HybridTrace } from "./hybrid.ts"
 import { normOrders, type NormOrders } from "./norm-order.ts"
-import { positionsAt } from "./positions.ts"
 import { floats, type Values, valuesOf } from "./values.ts"
 
 export interface GuideModel {
@@ -107,7 +100,7 @@ export interface Guide {
 interface OpenModel {
   readonly backend: Backend
   readonly config: ViTConfig
-  readonly description: ModelDescription
+  readonly facts: Pick<FirstFile, "labels" | "mean" | "std">
   /** The parameters from the file. */
   readonly trained: Readonly<Record<string, Float32Array>>
   readonly parameters: readonly Parameter[]
@@ -164,21 +157,22 @@ export function createGuide(folder: string): Guide {
       const values = Object.keys(outputs).map((name) => [name, valuesOf(outputs, name)] as const)
       return { pixels, label, steps, taps: Object.fromEntries(values), parameters: await readParameters(model) }
     })
+  // Few readers need the code for pictures of their own, so it is fetched here.
+  const readPhoto = async (file: Blob): Promise<TransformedImage> =>
+    (await import("./photo.ts")).readPhoto(file, await fileReader(folder)("config.json"))
   return {
     model: () =>
       onModel(async (model) => {
-        const { config, description, backend } = model
-        const { mean, std } = description.preprocessing
-        const labels = description.labels ?? []
+        const { config, facts, backend } = model
+        const { labels, mean, std } = facts
         const device = backend.name === "webgpu" ? `WebGPU, ${backend.device}` : backend.device
         return { config, labels, mean, std, device }
       }),
     async trace(source) {
-      const { description } = await open()
-      const { mean, std } = description.preprocessing
+      const { mean, std } = (await open()).facts
       const { data: input } =
         source instanceof Blob
-          ? await readPicture(source, description)
+          ? await readPhoto(source)
           : applyTransforms({ ...source, channels: 3, data: source.pixels }, [normalize(mean, std)])
       const pixels = Uint8Array.from(input, (value, i) =>
         Math.round(255 * (value * elementAt(std, i % 3) + elementAt(mean, i % 3))),
@@ -224,7 +218,10 @@ export function createGuide(folder: string): Guide {
         return { convolved, difference: largestDifference(convolved.data, embeddings.data) }
       }),
     positions: (side) =>
-      onModel(async ({ config, state }) => positionsAt(config, floats(await state.read("pos_embed")), side)),
+      onModel(async ({ config, state }) => {
+        const { positionsAt } = await import("./positions.ts")
+        return positionsAt(config, floats(await state.read("pos_embed")), side)
+      }),
     normOrders: () =>
       onModel(async ({ backend, config, state, trace }) => {
         const tokens = valuesOf(await trace.run({ images: currentPicture().input }, state), "tokens")
@@ -242,21 +239,11 @@ export function createGuide(folder: string): Guide {
   }
 }
 
-/** Reads a picture of the reader as the model's input. Few readers need the code for it, so it is fetched here. */
-async function readPicture(file: Blob, { config, preprocessing }: ModelDescription): Promise<TransformedImage> {
-  const [{ decodeImage }, { evaluationTransforms }] = await Promise.all([
-    import("@vitrine/data/web"),
-    import("vitrine/web"),
-  ])
-  return applyTransforms(await decodeImage(file), evaluationTransforms(preprocessing, config))
-}
-
 /** @param latest parameters that replace those of the file */
 async function openModel(folder: string, latest: Readonly<Record<string, Values>> = {}): Promise<OpenModel> {
   const read = fileReader(folder)
-  const [json, bytes, backend] = await Promise.all([read("config.json"), read("model.safetensors"), guideBackend()])
-  const description = await fromTimmConfig(parseJson(json, "config.json"), "config.json")
-  const config = attentionConfig(description.config, "the guide")
+  const [facts, bytes, backend] = await Promise.all([fetchFirstFile(), read("model.safetensors"), guideBackend()])
+  const { config } = facts
   const { tensors } = readSafetensors(bytes, "model.safetensors")
   const parameters = vitParameters(config)
   const trained: Record<string, Float32Array> = {}
@@ -269,7 +256,7 @@ async function openModel(folder: string, latest: Readonly<Record<string, Values>
   const values = Object.entries(latest).map(([name, { data }]) => [name, data] as const)
   const state = await backend.createState(slots, { ...trained, ...Object.fromEntries(values) })
   const trace = await backend.compile(traceGraph(config), { batch: 1 })
-  return { backend, config, description, trained, parameters, state, trace }
+  return { backend, config, facts, trained, parameters, state, trace }
 }
 
 const fileReader =

@@ -1,0 +1,10 @@
+import { fromTimmConfig, parseJson } from "@vitrine/checkpoint"
+import { applyTransforms, type TransformedImage } from "@vitrine/data"
+import { decodeImage } from "@vitrine/data/web"
+import { evaluationTransforms } from "vitrine/web"
+
+/** Reads a picture of the reader as the input of the model with this `config.json`. */
+export async function readPhoto(file: Blob, configFile: Uint8Array): Promise<TransformedImage> {
+  const { config, preprocessing } = await fromTimmConfig(parseJson(configFile, "config.json"), "config.json")
+  return applyTransforms(await decodeImage(file), evaluationTransforms(preprocessing, config))
+}
