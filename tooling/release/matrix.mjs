@@ -276,6 +276,8 @@ async function follow(at, document, { headings, skip = [], after = {} } = {}) {
   return where
 }
 
+const commandsOf = ({ language, text }) => (language === "sh" ? text.trim().split("\n") : [])
+
 /** Puts a trained model and a photo where a page of a document expects them. */
 function model(at, folder) {
   const golden = join(root, "tooling/golden/files/vit-folder-tiny")
@@ -292,6 +294,29 @@ rows.set("docs: one file", async (at) => {
   copyFileSync(photo, join(at.folder, "public/photo.png"))
   await served(at, "vite@8 preview --outDir public --port PORT --strictPort", guess)
 })
+rows.set("docs: offline page", async (at) => {
+  await at.run("npm", "install", "esbuild@0.28")
+  const page = await follow(at, cdn, { headings: ["One file"] })
+  await follow(at, "docs/how-to/offline.md", { skip: blocks("docs/how-to/offline.md").flatMap(commandsOf) })
+  page.write(
+    "public/index.html",
+    blocks(cdn)[1].text.replace(
+      "const model",
+      'await navigator.serviceWorker.register("./service-worker.js")\n  const model',
+    ),
+  )
+  model(at, "public/model")
+  copyFileSync(photo, join(at.folder, "public/photo.png"))
+  await served(at, "vite@8 preview --outDir public --port PORT --strictPort", async (page) => {
+    await guess(page)
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => true))
+    await page.reload({ waitUntil: "networkidle" })
+    await guess(page)
+    await page.context().setOffline(true)
+    await page.reload()
+    await guess(page)
+  })
+})
 rows.set("docs: import map", async (at) => {
   await follow(at, cdn, { headings: ["An import map"] })
   const { text } = blocks(cdn).find(({ text }) => text.includes("importmap"))
@@ -307,14 +332,21 @@ rows.set("docs: import map", async (at) => {
 })
 rows.set("docs: Vite app", async (at) => {
   model(at, "runs/flowers-1")
+  const isolation = "docs/how-to/isolation.md"
   const made = await follow(at, "docs/tutorials/vite-app.md", {
     skip: ["npm run dev"],
     // As the tutorial says in words.
-    after: { "npm install vitrine": ({ folder }) => rmSync(join(folder, "src"), { recursive: true }) },
+    after: {
+      "npm install vitrine": async (app) => {
+        rmSync(join(app.folder, "src"), { recursive: true })
+        await follow(app, isolation)
+      },
+    },
   })
   await served(made, "vite preview --port PORT --strictPort", async (page) => {
     await page.locator("input").setInputFiles(photo)
     await guess(page)
+    if (!(await page.evaluate(() => crossOriginIsolated))) throw new Error(`${isolation}: the page is not isolated`)
   })
 })
 rows.set("docs: Next app", async (at) => {
@@ -343,6 +375,92 @@ rows.set("docs: Next app", async (at) => {
     })
     if (!/^n\d{8}/.test(best.label)) throw new Error(JSON.stringify(best))
   })
+})
+/** Some drawings as a folder of images, one folder a class. */
+function photos(at, folder) {
+  const golden = join(root, "tooling/golden/files/vit-folder-tiny")
+  for (const [label, files] of Object.entries({
+    rose: ["exact-rgb.png", "small-rgb.png"],
+    tulip: ["tall-rgb.png", "wide-rgb.png"],
+  }))
+    for (const [i, file] of [...files, ...files, ...files].entries())
+      cpSync(join(golden, file), join(at.folder, folder, label, `${i}.png`))
+}
+
+rows.set("docs: Docker", async (at) => {
+  const [{ text }, { text: commands }] = blocks("docs/how-to/docker.md")
+  const lines = text
+    .trim()
+    .split("\n")
+    .map((line) => /^(\w+) (.*)$/.exec(line).slice(1))
+  const of = (keyword) => lines.filter(([name]) => name === keyword).map(([, rest]) => rest)
+  const settings = [`npm_config_prefix=${join(at.folder, "usr")}`, ...of("ENV")]
+  for (const line of of("RUN")) await at.run("env", ...settings, "bash", "-c", line)
+  const [entry] = JSON.parse(of("ENTRYPOINT")[0])
+  const [, words] = /^docker run .* vitrine (.*)$/m.exec(commands)
+  photos(at, "flowers")
+  const begun = spawn(join(at.folder, "usr/bin", entry), words.split(" "), {
+    cwd: at.folder,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let printed = ""
+  const ended = new Promise((resolve) => begun.on("close", resolve))
+  for (const stream of [begun.stdout, begun.stderr])
+    stream.on("data", (data) => {
+      printed += data
+      // As `docker stop` does.
+      if (/step +\d/.test(printed)) begun.kill("SIGTERM")
+    })
+  if ((await ended) !== 130) throw new Error(printed)
+  holds(await at.run(join(at.folder, "usr/bin", entry), "runs"), /flowers-1/)
+})
+for (const [row, block, unwrap] of [
+  ["Slurm", 0, (text) => text],
+  ["Kubernetes", 1, (text) => /- \|\n(.*?)\n {10}\w/s.exec(text)[1].replaceAll(/^ {14}/gm, "")],
+])
+  rows.set(`docs: ${row}`, async (at) => {
+    const script = unwrap(blocks("docs/how-to/cluster.md")[block].text)
+    await at.run("npm", "install", "@vitrine/cli")
+    photos(at, "flowers")
+    at.write("bin/srun", '#!/bin/sh\nexec "$@"\n')
+    at.write("bin/scontrol", "#!/bin/sh\necho $* >> requeued\n")
+    await at.run("chmod", "+x", "bin/srun", "bin/scontrol")
+    // A short run, which is stopped as the scheduler does.
+    at.write("bin/vitrine", `#!/bin/sh\nexec ${join(at.folder, "node_modules/.bin/vitrine")} "$@"\n`)
+    await at.run("chmod", "+x", "bin/vitrine")
+    at.write("job.sh", script)
+    const path = `PATH=${join(at.folder, "bin")}:${process.env.PATH}`
+    const stop = "timeout --signal=TERM 20 bash job.sh 2>&1 || true"
+    holds(await at.run("env", path, "bash", "-c", stop), /step/)
+    holds(await at.run("env", path, "bash", "-c", stop), /resum|goes on|from step/i)
+  })
+rows.set("oldest peers", async (at) => {
+  at.write(
+    "program.mjs",
+    `${program.replace('from "vitrine"', 'from "vitrine"\nimport { createBackend } from "vitrine"')}
+for (const name of ["onnx", "webgpu"]) {
+  const backend = await createBackend(name)
+  console.log(name, backend.device)
+  await backend.close()
+}
+const photo = await load("model", { backend: "onnx" })
+console.log((await photo.predict("photo.webp"))[0].label)
+process.exit()
+`,
+  )
+  at.write("photo.mjs", 'import sharp from "sharp"\nawait sharp("photo.png").webp().toFile("photo.webp")\n')
+  at.write(
+    "web.mjs",
+    'import { onnxBackend } from "@vitrine/backend-onnx/web"\nconst backend = await onnxBackend()\nconsole.log(backend.name)\nprocess.exit()\n',
+  )
+  model(at, "model")
+  copyFileSync(photo, join(at.folder, "photo.png"))
+  await at.run("npm", "install", "vitrine", "onnxruntime-node@1.25.1", "sharp@0.33.0", "webgpu@0.6.0")
+  await at.run(process.execPath, "photo.mjs")
+  holds(await at.run(process.execPath, "program.mjs"), /step 2\nclasses 10\nonnx .*\nwebgpu .*\nn\d{8}/)
+  await at.run("npm", "install", "@vitrine/backend-onnx", "onnxruntime-web@1.25.1", "--force")
+  holds(await at.run(process.execPath, "web.mjs"), /onnx/)
 })
 rows.set("two versions of core", async (at) => {
   at.write(

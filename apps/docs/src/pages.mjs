@@ -59,6 +59,7 @@ export const sections = [
         "offline",
         "isolation",
         "docker",
+        "cluster",
       ]),
     ],
   },

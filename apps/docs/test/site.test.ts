@@ -1,7 +1,12 @@
+import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { readSurface } from "@vitrine/api"
+import { DockerfileParser } from "dockerfile-ast"
+import { parseSync } from "oxc-parser"
 import { expect, test } from "vitest"
+import { parse } from "yaml"
 import { program } from "../../cli/dist/program.js"
 import { deadLinks } from "../src/links.mjs"
 import { findPages, searchIndex } from "../src/search.mjs"
@@ -71,7 +76,10 @@ test("the documents run scripts that exist", () => {
 // Headings of the page are parts of messages. A message that changes must change there.
 test("the errors that the site explains are errors of the code", () => {
   const page = pages.get("reference/errors") ?? ""
-  const messages = Array.from(page.matchAll(/^### (.+)$/gm), ([, message = ""]) => message)
+  const messages = Array.from<RegExpExecArray, string>(
+    page.matchAll(/^(?:### (.+)|\| `([^`]+)` \| \w.*)$/gm),
+    ([, heading, cell = ""]) => heading ?? cell,
+  ).flatMap((message) => message.split("…").map((part) => part.trim()))
   const sources = ["packages", "apps"].flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => join(root, folder, name, "src")),
   )
@@ -81,6 +89,88 @@ test("the errors that the site explains are errors of the code", () => {
     .filter((file) => file.endsWith(".ts"))
     .map((file) => readFileSync(file, "utf8"))
     .join("\n")
-  expect(messages.length).toBeGreaterThan(15)
+  expect(messages.length).toBeGreaterThan(50)
   expect(messages.filter((message) => !code.includes(message))).toEqual([])
+})
+
+// The other blocks of the documents. TypeScript is compiled by tooling/readme, and what documents say step by step is
+// done by `npm run test:release`.
+
+const blocks = Array.from(pages).flatMap(([page, text]) =>
+  Array.from(text.matchAll(/^```(\w*)\n(.*?)^```/gms), ([, language = "", code = ""]) => ({ page, language, code })),
+)
+const of = (...languages: readonly string[]): typeof blocks =>
+  blocks.filter(({ language }) => languages.includes(language))
+
+test("every language of blocks has a test", () => {
+  const tested = ["", "ts", "js", "tsx", "html", "sh", "json", "yaml", "dockerfile", "python"]
+  expect([...new Set(blocks.map(({ language }) => language))].filter((language) => !tested.includes(language))).toEqual(
+    [],
+  )
+})
+
+/** The scripts of pages of HTML, each a module of its own. */
+const scripts = of("html").flatMap(({ page, code }) =>
+  Array.from(code.matchAll(/<script type="module">(.*?)<\/script>/gs), ([, script = ""]) => ({ page, code: script })),
+)
+
+const exported = new Map(readSurface().map(({ name, exports }) => [name, new Set(exports.map((each) => each.name))]))
+
+test("blocks of JavaScript can be parsed, and import what the packages export", () => {
+  const faults: string[] = []
+  for (const { page, code } of [...of("js", "tsx"), ...scripts]) {
+    const { errors, module } = parseSync("block.tsx", code)
+    for (const { message } of errors) faults.push(`${page}: ${message}`)
+    for (const { moduleRequest, entries } of module.staticImports) {
+      const names = exported.get(moduleRequest.value)
+      if (names === undefined && !/^(vitrine|@vitrine\/)/.test(moduleRequest.value)) continue
+      for (const { importName } of entries)
+        if (importName.name != null && !names?.has(importName.name))
+          faults.push(`${page}: ${moduleRequest.value} has no ${importName.name}`)
+    }
+  }
+  expect(faults).toEqual([])
+})
+
+test("blocks of commands are scripts of a shell", () => {
+  const script = of("sh")
+    .map(({ code }) => code.replaceAll(/\[flags\]|[<>[\]]/g, ""))
+    .map((code, place) => `block${place}() {\n:\n${code}\n}`)
+    .join("\n")
+  expect(execFileSync("bash", ["-n"], { input: script, encoding: "utf8" })).toBe("")
+})
+
+const names = new Set(["esbuild", "@tensorflow/tfjs-backend-webgpu", ...Object.keys(readPackages())])
+
+/** The packages that the workspace depends on, and its own. */
+function readPackages(): Record<string, true> {
+  const lock = readFileSync(join(root, "pnpm-lock.yaml"), "utf8")
+  const all = Array.from(lock.matchAll(/^ {2}'?((?:@[\w-]+\/)?[\w.-]+)@[^:]+:$/gm), ([, name = ""]) => name)
+  const own = [...exported.keys()].map((name) => name.match(/^(@[^/]+\/)?[^/]+/)?.[0] ?? name)
+  return Object.fromEntries([...all, ...own, "@vitrine/cli", "create-vitrine"].map((name) => [name, true]))
+}
+
+test("what commands install, run and name is there", () => {
+  const faults: string[] = []
+  for (const { page, code } of of("sh"))
+    for (const raw of code.replaceAll(/\\\n\s*/g, "").split("\n")) {
+      const line = raw.replace(/\s+#.*$/, "").replace(/^(\w+=\S+ )+/, "")
+      const [, installed = ""] = /^npm install (.*)/.exec(line) ?? []
+      for (const name of installed.split(" ").filter((word) => word !== "" && !word.startsWith("-")))
+        if (!names.has(name)) faults.push(`${page}: ${name} is no package that is known here`)
+      for (const [path] of line.matchAll(/\b(?:packages|tooling|apps|recipes)\/[\w./-]+\.(?:mjs|py|ts)\b/g))
+        if (!existsSync(join(root, path))) faults.push(`${page}: ${path} is not there`)
+    }
+  expect(faults).toEqual([])
+})
+
+test("blocks of JSON, YAML and Docker can be parsed", () => {
+  for (const { code } of of("json")) expect(JSON.parse(code)).toBeTypeOf("object")
+  for (const { code } of of("yaml")) expect(parse(code, { strict: true })).toBeTypeOf("object")
+  const known = new Set(["FROM", "WORKDIR", "ENV", "RUN", "VOLUME", "ENTRYPOINT"])
+  for (const { code } of of("dockerfile")) {
+    const instructions = DockerfileParser.parse(code).getInstructions()
+    expect(instructions.map((each) => each.getKeyword()).filter((keyword) => !known.has(keyword))).toEqual([])
+    expect(instructions[0]?.getKeyword()).toBe("FROM")
+  }
 })

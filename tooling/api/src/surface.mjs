@@ -66,6 +66,13 @@ const sourceText = (declaration) =>
  * its declarations with and without comments, and the types of the package that they need and the entry does not export.
  */
 export function readSurface() {
+  return (surface ??= makeSurface())
+}
+
+/** @type {ReturnType<typeof makeSurface> | undefined} */
+let surface
+
+function makeSurface() {
   const all = entries()
   const missing = all.find(({ file }) => !existsSync(file))
   if (missing !== undefined) throw new Error(`${missing.file} is not there: npm run build`)
