@@ -38,6 +38,7 @@ GENERATORS = {
     "shards": (),
     "variants": (),
     "flops": (),
+    "plan": (),
     "matching": (),
     "average_precision": (),
     "towers": ("towers-",),

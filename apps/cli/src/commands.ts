@@ -69,6 +69,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     description: "Measure the speed of a model on random data.",
     load: async () => (await import("./commands/bench.ts")).bench,
   },
+  plan: {
+    description: "Say what a training takes before it runs: parameters, operations, memory and time.",
+    load: async () => (await import("./commands/plan.ts")).planCommand(),
+  },
   demo: {
     description: "Train a small model on built-in drawings, evaluate it, and show what it predicts.",
     load: async () => (await import("./commands/demo.ts")).demo,

@@ -26,6 +26,7 @@ export type ResumeOptions = Pick<
   | "out"
   | "backend"
   | "signal"
+  | "memory"
 >
 
 /** Trains a model of one task, or resumes a run. The options of resuming are the same for all tasks. */
@@ -59,19 +60,23 @@ export function defineTraining<V extends TrainValues, O extends ResumeOptions, S
   return {
     ...part,
     async begin(flags: V, recipe, out) {
-      const { data, steps, epochs, seed, valFraction, keepLast, checkpointEvery } = flags
+      const { data, steps, epochs, seed, valFraction, keepLast, checkpointEvery, memory } = flags
       if (data === undefined)
         throw new UsageError(
           `train needs --data PATH${builtIn === undefined ? "" : ` (or --data ${builtIn})`}, or --resume RUN`,
         )
       if (steps !== undefined && epochs !== undefined) throw new UsageError("give --steps or --epochs, not both")
-      const run = { data, out, seed, valFraction, keepLast, checkpointEvery }
+      const run = { data, out, seed, valFraction, keepLast, checkpointEvery, memory }
       return trainAndShow({ ...(await options(flags, recipe)), ...run }, out, flags)
     },
+    async planned(flags: V, recipe) {
+      const { data, seed, valFraction } = flags
+      return { ...(await options({ ...flags, data }, recipe)), data, seed, valFraction }
+    },
     async resume(flags: TrainValues & { readonly workers?: number; readonly strict?: true }, resume) {
-      const { takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs } = flags
+      const { takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs, memory } = flags
       if (steps !== undefined && epochs !== undefined) throw new UsageError("give --steps or --epochs, not both")
-      const run = { resume, takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs }
+      const run = { resume, takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs, memory }
       return trainAndShow(run, resume, flags)
     },
   }
@@ -97,14 +102,14 @@ export async function trainTo<O extends ResumeOptions, S extends RunSetup, E ext
   const interrupted = interruption(report.stopping)
   currentIo().whenReaderLeaves(interrupted.stop)
   const { signal } = interrupted
-  const { data, workers, strict, keepLast, checkpointEvery, resume = options.out } = options
+  const { data, workers, strict, keepLast, checkpointEvery, memory, resume = options.out } = options
   let next: O | ResumeOptions = { ...options, signal }
   try {
     for (;;) {
       const { finished, lost } = await trainOnce(train, next, flags, report)
       if (lost === undefined) return finished
       note(`vitrine: ${printable(lost.message)}: that is done now`)
-      next = { data, workers, strict, keepLast, checkpointEvery, signal, resume }
+      next = { data, workers, strict, keepLast, checkpointEvery, memory, signal, resume }
     }
   } finally {
     report.close()

@@ -18,6 +18,7 @@ const commands = [
   "pull",
   "doctor",
   "bench",
+  "plan",
   "demo",
 ]
 

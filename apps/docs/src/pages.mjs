@@ -49,6 +49,7 @@ export const sections = [
         "many-classes",
         "not-learning",
         "memory",
+        "plan",
         "speed",
         "backend",
         "gpus",

@@ -4,6 +4,7 @@ import { deviceBackend, type DeviceOptions, openDevice, type WebGpuBackend } fro
 
 export type { DeviceOptions, DeviceReport, WebGpuBackend } from "./backend.ts"
 export type { KernelTime, Profiler } from "./run/gpu.ts"
+export { workBytes } from "./plan/bytes.ts"
 
 /** Options of the WebGPU backend in a page. */
 export type WebGpuOptions = DeviceOptions

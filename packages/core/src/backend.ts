@@ -4,7 +4,7 @@
 export { drawDropoutMask, dropoutKey } from "./backend/dropout.ts"
 export { float16Bits } from "./backend/float16.ts"
 export { checkedData } from "./backend/host.ts"
-export { bytesOf, type GraphCost, graphCost } from "./graph/cost.ts"
+export { bytesOf, type GraphCost, graphCost, nodeFlops } from "./graph/cost.ts"
 export {
   bindBatch,
   type BoundGraph,

@@ -49,11 +49,15 @@ export * as optimizers from "./optimizers/index.ts"
 export type { Optimizer, OptimizerKind } from "./optimizers/optimizer.ts"
 export { trainingFields, type TrainingOptions, trainingOptions } from "./options.ts"
 export {
+  allParameters,
   emaName,
   evaluationGraph,
   gradientsGraph,
+  type Slots,
   type StepOptions,
   stepGraph,
+  stepOptionsOf,
+  trainingSlots,
   updateGraph,
 } from "./programs.ts"
 export { type Features, pixelFeatures, probeAccuracy, probeFeatures } from "./probe/features.ts"

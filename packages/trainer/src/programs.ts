@@ -12,10 +12,12 @@ import {
   VitrineError,
 } from "@vitrine/core"
 import { averageDecay } from "./average.ts"
-import type { ParameterGroup } from "./groups.ts"
+import { type ParameterGroup, parameterGroups } from "./groups.ts"
 import { lossScale, lossScaleSlots, unlessOverflowed, unscale } from "./loss-scale.ts"
 import type { Measure, Objective } from "./objectives/objective.ts"
+import { optimizer } from "./optimizer.ts"
 import type { Optimizer } from "./optimizers/optimizer.ts"
+import type { TrainingOptions } from "./options.ts"
 
 /** What a training step is made of. */
 export interface StepOptions {
@@ -79,6 +81,30 @@ export function objectiveParameters(objective: StepOptions["objective"]): Parame
   }
   objective.rows(rootScope({ param }))
   return [...parameters.values()]
+}
+
+/** The parameters of a model, and those that the objective adds. */
+export function allParameters(published: readonly Parameter[], objective: StepOptions["objective"]): Parameter[] {
+  const names = new Set(published.map(({ name }) => name))
+  return [...published, ...objectiveParameters(objective).filter(({ name }) => !names.has(name))]
+}
+
+/** What the steps of a training are made of. */
+export function stepOptionsOf(
+  objective: StepOptions["objective"],
+  parameters: readonly Parameter[],
+  options: TrainingOptions,
+): StepOptions {
+  return {
+    objective,
+    groups: parameterGroups(parameters, options),
+    optimizer: optimizer(options.optimizer),
+    clip: options.clip,
+    ema: options.ema,
+    emaWarmup: options.ema !== null && options.emaWarmup,
+    lossScaling: options.lossScaling,
+    gradCheckpointing: options.gradCheckpointing,
+  }
 }
 
 interface Backward {

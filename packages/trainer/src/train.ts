@@ -12,13 +12,11 @@ import type { Batch } from "@vitrine/data"
 import { isEvaluationDue, type RunStore, restoreTensors, type SavedRun, type SaveFacts, save } from "./checkpoint.ts"
 import { evaluateBatches } from "./evaluate.ts"
 import type { EvaluationEvent, StepEvent, TrainEvent } from "./events.ts"
-import { parameterGroups } from "./groups.ts"
 import type { Evaluation } from "./metrics.ts"
 import type { Objective, Sized } from "./objectives/objective.ts"
-import { optimizer } from "./optimizer.ts"
 import type { TrainingOptions } from "./options.ts"
 import { pace } from "./pace.ts"
-import { emaName, evaluationGraph, objectiveParameters, type Slots, trainingSlots } from "./programs.ts"
+import { allParameters, emaName, evaluationGraph, type Slots, stepOptionsOf, trainingSlots } from "./programs.ts"
 import { firstLossScale, leastLossScale, skippedSteps } from "./loss-scale.ts"
 import { learningRate } from "./schedule.ts"
 import { type StepperOptions, stepper } from "./stepper.ts"
@@ -73,18 +71,11 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
 ): AsyncGenerator<TrainEvent<E>, void, void> {
   const { backend, parameters: published, initial = {}, objective, options, store, signal, resume } = inputs
   const { steps, accumulate } = options
-  const names = new Set(published.map(({ name }) => name))
-  const parameters = [...published, ...objectiveParameters(objective).filter(({ name }) => !names.has(name))]
+  const parameters = allParameters(published, objective)
   const key = keyFromSeed(options.seed)
   const stepOptions: Omit<StepperOptions<B>, "skipped"> = {
+    ...stepOptionsOf(objective, parameters, options),
     objective,
-    groups: parameterGroups(parameters, options),
-    optimizer: optimizer(options.optimizer),
-    clip: options.clip,
-    ema: options.ema,
-    emaWarmup: options.ema !== null && options.emaWarmup,
-    lossScaling: options.lossScaling,
-    gradCheckpointing: options.gradCheckpointing,
     accumulate,
     key,
   }

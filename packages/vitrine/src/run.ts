@@ -1,5 +1,6 @@
 import type { Backend } from "@vitrine/core"
 import type { RunStore, SavedRun, TrainEvent } from "@vitrine/trainer"
+import type { RunPlan } from "./plan/fit.ts"
 import type { PlaceSetup } from "./setup.ts"
 
 /** The stored parts of a run that is now resumed. */
@@ -21,6 +22,8 @@ export interface RunPlace {
   /** The store for events and checkpoints, or undefined if the run is not stored. */
   store(): RunStore | undefined
   openBackend(): Promise<{ readonly backend: Backend; close(): Promise<void> }>
+  /** @throws VitrineError (config) for a run that does not fit the memory */
+  checkMemory?(plan: RunPlan, backend: string): Promise<void>
   /** Writes the `config.json` of a new run, or adds an engine to that of a resumed run: see `OpenRun`. */
   writeRecord: OpenRun["writeRecord"]
   /** Removes a new run. */
@@ -59,6 +62,8 @@ export interface TrainingPlace {
 /** A task that is ready to train. */
 export interface PreparedTask<Setup, Evaluation extends object> {
   readonly setup: Setup
+  /** The training as a plan, for tasks that have plans. */
+  readonly plan?: () => Promise<RunPlan>
   events(place: TrainingPlace): AsyncIterable<TrainEvent<Evaluation>>
 }
 
@@ -76,16 +81,20 @@ export async function* runTask<Setup extends object, Evaluation extends object>(
   const closers: (() => Promise<void>)[] = []
   let begun = false
   try {
-    const { setup, events } = await prepare({
+    let engine: string | undefined
+    const { setup, events, plan } = await prepare({
       resumed,
       closeLater: (close) => void (close && closers.push(close)),
       async openBackend() {
         const { backend, close } = await place.openBackend()
         closers.push(close)
+        engine = backend.name
         return backend
       },
       writeRecord: place.writeRecord,
     })
+    if (plan !== undefined && engine !== undefined && place.checkMemory !== undefined)
+      await place.checkMemory(await plan(), engine)
     yield {
       type: "setup",
       run: place.path(),

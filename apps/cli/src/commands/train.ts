@@ -83,7 +83,7 @@ least 100 steps.
  * Names the value of `--task` that a flag belongs to. If it belongs to several, it names the values that it does not
  * belong to.
  */
-function refusal({ part }: TrainRow, acceptors: readonly TrainRow[]): string {
+export function refusal({ part }: TrainRow, acceptors: readonly TrainRow[]): string {
   const [only, ...others] = acceptors.flatMap((row) => Object.keys(row.part.objectives))
   return others.length === 0
     ? `is for --task ${only}`
@@ -95,7 +95,7 @@ interface TrainRow {
 }
 
 /** The value of `--task` for a recipe. Rules make recipes of image classifiers. */
-function taskOfRecipe(recipe: object | RecipeRule): string {
+export function taskOfRecipe(recipe: object | RecipeRule): string {
   return "task" in recipe ? String(recipe.task) : "classify"
 }
 

@@ -3,6 +3,7 @@ import { decayNames, optimizerSpellings } from "@vitrine/trainer"
 import type { Flags, Values } from "./flag.ts"
 import { machineFlags } from "./machine.ts"
 import {
+  bytesValue,
   fractionValue,
   integerValue,
   namesValue,
@@ -122,6 +123,13 @@ export const trainFlags = {
     value: "<names>",
     help: 'leave parameters as they are: "backbone" (all but the head), or names and prefixes such as patch_embed,blocks.0',
     parse: namesValue,
+  },
+  memory: {
+    group: "Machine:",
+    value: "<bytes>",
+    help: "what the run may take, such as 8GB; one that is planned to take more does not begin; default: the machine's",
+    parse: bytesValue,
+    resumable: true,
   },
   ...machineFlags,
 } as const satisfies Flags

@@ -17,6 +17,12 @@ export const integerValue = (least: number): Parser<number> =>
 
 export const positiveValue: Parser<number> = numberValue((n) => n > 0 && n < Infinity, "a number above 0")
 
+/** Bytes: a number such as 8e9, or with a unit as in 8GB. */
+export const bytesValue: Parser<number> = (text) => {
+  const [, digits = "", unit = ""] = /^([\d.e+]+)\s*([KMGT]?)B?$/i.exec(text.trim()) ?? []
+  return positiveValue(digits) * 1000 ** ["", "K", "M", "G", "T"].indexOf(unit.toUpperCase())
+}
+
 export const nonNegativeValue: Parser<number> = numberValue((n) => n >= 0 && n < Infinity, "0 or a number above")
 
 /** In [0, 1). */

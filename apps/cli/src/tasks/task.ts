@@ -2,7 +2,7 @@ import type { Backend, HostTensor } from "@vitrine/core"
 import type { CommandEntry } from "../command.ts"
 import type { Flags, FlagValues } from "../flags/flag.ts"
 import type { Figures, FiguresOptions } from "../show/figures.ts"
-import type { ExportOptions, ImageInput, RecipeRule } from "vitrine"
+import type { ExportOptions, ImageInput, RecipeRule, TaskTrainOptions } from "vitrine"
 
 /** The parts of the commands for models of one task. Each command loads its part when it needs it. */
 export interface TaskCommands {
@@ -28,6 +28,8 @@ export interface TrainPart extends Part {
   readonly objectives: Readonly<Record<string, string>>
   /** Trains in a new folder. Returns the exit code. */
   begin(flags: FlagValues, recipe: object | RecipeRule, folder: string): Promise<number>
+  /** The options of the training that the flags describe. */
+  planned(flags: FlagValues, recipe: object | RecipeRule): Promise<TaskTrainOptions>
   /** Resumes a run. Returns the exit code. */
   resume(flags: FlagValues, folder: string): Promise<number>
 }

@@ -16,13 +16,12 @@ import {
   typeOf,
 } from "@vitrine/core/backend"
 import type { Mask } from "../onnx/model.ts"
-import { lowered } from "../onnx/to-onnx.ts"
 import type { Engine } from "./engine.ts"
 import { flatten } from "./flat.ts"
 import { FlatSession } from "./flat-session.ts"
 import { checkedElements, type Elements, zeros } from "./host.ts"
 import { Session, type Sources } from "./session.ts"
-import { slice, sliceSize } from "./slices.ts"
+import { partsOf } from "./slices.ts"
 import { HostState } from "./state.ts"
 
 /** The sessions of a graph that runs slice by slice. */
@@ -79,14 +78,19 @@ export class OnnxProgram {
   static async load(engine: Engine, graph: Graph, options: CompileOptions): Promise<OnnxProgram> {
     const { batch } = options
     bindBatch(graph, batch)
-    const sliced = batch === undefined ? undefined : slice(lowered(graph))
-    const size = sliced && batch !== undefined ? sliceSize(sliced, batch, engine.sliceRows) : undefined
-    if (sliced === undefined || batch === undefined || size === undefined || size === batch)
+    const { stages, rest, totals } = partsOf(graph, batch, engine.sliceRows)
+    const [first] = stages
+    if (totals === undefined || batch === undefined || first?.batch === undefined)
       return new OnnxProgram(graph, batch, await loadFlat(engine, graph, options))
-    const stages: Session[] = []
-    for (const stage of sliced.stages) stages.push(await Session.load(engine, stage, { ...options, batch: size }))
-    const rest = await loadFlat(engine, sliced.rest, options)
-    return new OnnxProgram(graph, batch, rest, { stages, totals: new HostState(sliced.totals), slices: batch / size })
+    const loaded: Session[] = []
+    for (const stage of stages)
+      loaded.push(await Session.load(engine, stage.graph, { ...options, batch: first.batch }))
+    const last = await loadFlat(engine, rest.graph, options)
+    return new OnnxProgram(graph, batch, last, {
+      stages: loaded,
+      totals: new HostState(totals),
+      slices: batch / first.batch,
+    })
   }
 
   async run(

@@ -1,5 +1,6 @@
 import { fixed, type Graph, type TensorType } from "@vitrine/core"
 import { type GraphNode, graphCost, type OpName, parseDim, typeOf, type ValueId } from "@vitrine/core/backend"
+import { lowered } from "../onnx/to-onnx.ts"
 
 /**
  * A graph that is cut so that a few examples of a large batch run at a time. Their values fit into the processor's
@@ -171,6 +172,29 @@ function subgraph(
     outputs: {},
     updates: {},
   }
+}
+
+/** A graph and the size of its batch. */
+export interface SizedGraph {
+  readonly graph: Graph
+  readonly batch: number | undefined
+}
+
+/** The graphs that run for a graph: the stages, each for a slice of the batch, and the rest. */
+export interface Parts {
+  readonly stages: readonly SizedGraph[]
+  readonly rest: SizedGraph
+  /** The totals of the stages. Undefined for a graph that runs whole. */
+  readonly totals: Sliced["totals"] | undefined
+}
+
+/** Divides a graph if that saves memory: see `sliceSize`. A graph that is not divided is the rest. */
+export function partsOf(g: Graph, batch: number | undefined, rows: number): Parts {
+  const sliced = batch === undefined ? undefined : slice(lowered(g))
+  const size = sliced && batch !== undefined ? sliceSize(sliced, batch, rows) : batch
+  if (sliced === undefined || size === batch) return { stages: [], rest: { graph: g, batch }, totals: undefined }
+  const stages = sliced.stages.map((graph) => ({ graph, batch: size }))
+  return { stages, rest: { graph: sliced.rest, batch }, totals: sliced.totals }
 }
 
 /**

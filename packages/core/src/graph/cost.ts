@@ -43,7 +43,8 @@ export function graphCost(g: Graph, batch?: number): GraphCost {
   return { flops, peakBytes, stateBytes: total(Object.values(g.states)) }
 }
 
-function nodeFlops(g: Graph, node: GraphNode, batch?: number): number {
+/** The multiplications and additions of matrix products and convolutions in a node. */
+export function nodeFlops(g: Graph, node: GraphNode, batch?: number): number {
   const count = (value: ValueId): number => elementCount(typeOf(g, value).shape, batch)
   const size = (value: ValueId, axis: number): number => bindDim(dimAt(typeOf(g, value).shape, axis), batch)
   switch (node.op) {

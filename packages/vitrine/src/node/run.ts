@@ -1,8 +1,9 @@
-import { cpus } from "node:os"
+import { cpus, totalmem } from "node:os"
 import { createRun, resumeRun, type RunFolder } from "@vitrine/checkpoint/node"
 import type { Backend } from "@vitrine/core"
 import { checkNewLength, type NewLength } from "../extension.ts"
 import type { RunPlace } from "../run.ts"
+import { checkFits } from "../plan/fit.ts"
 import { openBackend } from "./backends.ts"
 
 /** The place and the backend of a run, for all tasks. */
@@ -24,6 +25,11 @@ export interface RunOptions extends NewLength {
    * by default.
    */
   readonly valFraction?: number | undefined
+  /**
+   * Bytes of memory that the run may take, for backends whose memory can be planned; by default those of the machine, or
+   * of the container. A run that is planned to take more does not begin.
+   */
+  readonly memory?: number | undefined
   /** The number of newest checkpoints to keep, besides the best one. */
   readonly keepLast?: number | undefined
   /** The number of steps between checkpoints. By default each evaluation has one. */
@@ -40,6 +46,7 @@ export async function runFolder({
   backend,
   threads,
   keepLast,
+  memory = machineMemory(),
   ...length
 }: RunOptions): Promise<RunPlace> {
   checkNewLength(length, resume !== undefined)
@@ -55,6 +62,7 @@ export async function runFolder({
     path: () => run?.path ?? null,
     store: () => run,
     openBackend: () => openBackend({ backend, ...(threads !== undefined && { threads }) }),
+    checkMemory: (plan, engine) => checkFits(plan, engine, memory),
     async writeRecord({ device }, engines, config, changed = false) {
       const engine = `${device}, ${cpus()[0]?.model ?? process.arch}`
       if (run === undefined) {
@@ -67,4 +75,11 @@ export async function runFolder({
     discard: async () => run?.discard(),
     close: async () => run?.close(),
   }
+}
+
+/** Bytes of memory of this machine, or of the container in which the process runs. */
+export function machineMemory(): number {
+  const { constrainedMemory } = process
+  const limit = constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }

@@ -7,6 +7,7 @@ import type { ExportOptions, ExportResult, ExportSource } from "../node/export-f
 import type { ImageInput as NodeImageInput } from "../node/image.ts"
 import type { RunOptions } from "../node/run.ts"
 import type { RunOrigin } from "../origin.ts"
+import type { PlanSubject } from "../plan/subject.ts"
 import type { RunSetup } from "../setup.ts"
 import type { TapShape } from "../taps.ts"
 import type { BackendChoice } from "../web/backend.ts"
@@ -51,6 +52,16 @@ export interface Task {
    * @param file the file's name in errors
    */
   recordOf(json: unknown, file: string): RunOrigin | null
+  /** The plans of trainings, for tasks that have them. */
+  readonly plan?: TaskPlan
+}
+
+/** How trainings of a task are planned. */
+export interface TaskPlan {
+  /** The training of a complete recipe. */
+  subject(recipe: object): PlanSubject
+  /** Completes a recipe without data: with the facts of the data set that papers train on. */
+  withoutData(recipe: object): Promise<object>
 }
 
 /** A task in a page. The `web.ts` in the folder of the task exports one, and `tasks/web.ts` has a row for it. */

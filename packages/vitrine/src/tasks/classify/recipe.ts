@@ -1,4 +1,4 @@
-import { familyOf, familyOfRecipe, type ModelConfig } from "@vitrine/checkpoint"
+import { familyOf, familyOfRecipe, type ModelConfig, timmModel } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 import { normalize } from "@vitrine/data"
 import { checkTransforms } from "@vitrine/data/internal"
@@ -157,4 +157,14 @@ function modelConfig(model: string | ModelFields, data: DataFacts): ModelConfig 
   const other = Object.keys(config).find((field) => !family.fields.includes(field))
   if (other !== undefined) throw new VitrineError("config", `a ${family.label} has no "${other}"`)
   return family.recipes.config(config, name, small)
+}
+
+/** Replaces a name of timm's by the fields of that model. The data decide its channels and classes. */
+export async function withArchitecture(recipe: Recipe): Promise<Recipe> {
+  const { model = {} } = recipe
+  const { variant, ...fields } = typeof model === "string" ? { variant: model } : model
+  const timms = variant === undefined ? undefined : await timmModel(variant)
+  if (timms === undefined) return recipe
+  const { channels: _, classes: __, ...architecture } = timms
+  return { ...recipe, model: { ...architecture, ...fields } }
 }

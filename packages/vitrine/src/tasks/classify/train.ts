@@ -1,11 +1,4 @@
-import {
-  attentionOf,
-  type ModelConfig,
-  type ModelHints,
-  type OpenModel,
-  timmModel,
-  toTimmConfig,
-} from "@vitrine/checkpoint"
+import { attentionOf, type ModelConfig, type ModelHints, type OpenModel, toTimmConfig } from "@vitrine/checkpoint"
 import { type Backend, VitrineError } from "@vitrine/core"
 import { type Dataset, orderText, type SplitNames } from "@vitrine/data"
 import type { Teacher } from "@vitrine/trainer"
@@ -19,7 +12,7 @@ import { factsFor, hintsFrom, recipeFrom, startFrom } from "./from.ts"
 import type { Listing } from "./listing.ts"
 import { defaultObjective, learnsClasses, learnsSeveralLabels, type ObjectiveName } from "./objectives.ts"
 import type { Recipe, RecipeRule, ResolvedRecipe } from "./recipe-type.ts"
-import { recipeFor, resolveRecipe } from "./recipe.ts"
+import { recipeFor, resolveRecipe, withArchitecture } from "./recipe.ts"
 import type { RunRecord } from "./record-type.ts"
 import { classesOf, factsOf, type OpenLoader, preprocessingOf, trainOn } from "./training.ts"
 
@@ -105,8 +98,6 @@ export interface ClassifierPlatform<Source> {
     classNames: readonly string[],
     backend: Backend,
   ): Promise<{ readonly origin: string; readonly teach: Teacher } | undefined>
-  /** @throws VitrineError (config) for a model that this machine cannot train */
-  checkRecipe?(recipe: ResolvedRecipe): void
 }
 
 /** The first event of a run. It describes the training. */
@@ -179,7 +170,6 @@ export async function prepareClassifier<Source>(
   const classNames = classesOf(recipe, dataset)
   if (resumed) checkSameClasses(labelNames(resumed.config), classNames, data.name)
   if (record?.listing !== undefined) checkSameFiles(record.listing, data)
-  platform.checkRecipe?.(recipe)
   const weights = start && (await startFrom(start.model, recipe.config, classNames, start.name))
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
   const backend = await openBackend()
@@ -243,6 +233,7 @@ export async function prepareClassifier<Source>(
           : null,
       teacher: platform.teacher ?? null,
     },
+    plan: async () => (await import("./plan.ts")).classifierRun(recipe),
     events: (place) =>
       trainOn({
         ...place,
@@ -315,16 +306,6 @@ function withObjective(recipe: Recipe, { name, labelSets }: Dataset): Recipe {
       `${name}: its images may have several labels, and task ${task} learns one class: leave it out, or say multi-label (--task multi-label)`,
     )
   return { ...recipe, task }
-}
-
-/** Replaces a name of timm's by the fields of that model. The data decide its channels and classes. */
-async function withArchitecture(recipe: Recipe): Promise<Recipe> {
-  const { model = {} } = recipe
-  const { variant, ...fields } = typeof model === "string" ? { variant: model } : model
-  const timms = variant === undefined ? undefined : await timmModel(variant)
-  if (timms === undefined) return recipe
-  const { channels: _, classes: __, ...architecture } = timms
-  return { ...recipe, model: { ...architecture, ...fields } }
 }
 
 /** @throws VitrineError (config) for data whose files differ from those at the beginning of the run */

@@ -25,6 +25,7 @@ import {
   type Evaluation,
   type LabelEvaluation,
   maskedPatchObjective,
+  type Measure,
   multiLabelObjective,
   type Objective,
   type Teacher,
@@ -184,18 +185,29 @@ function loopOf<E extends ClassifierEvaluation>(
   return (inputs) => trainingLoop<Batch, E>({ ...inputs, objective: { ...objective, measure: { ...measure, score } } })
 }
 
-type LoopBuilder = (
+type Part<O> = (model: ImageModel, recipe: ResolvedRecipe, teacher: Teacher | undefined) => O
+
+const objectives = {
+  classify: objectiveOfClasses,
+  "multi-label": (model, { training, threshold }) => multiLabelObjective(model, training.classWeights, threshold),
+  "masked-patch": (_, recipe) => maskedPatchObjective(attentionConfig(recipe.config, "masked-patch"), recipe),
+} as const satisfies Readonly<Record<ObjectiveName, Part<Objective | Objective<Batch, LabelEvaluation>>>>
+
+const loops: Readonly<Record<ObjectiveName, Part<Loop<Evaluation> | Loop<LabelEvaluation>>>> = {
+  classify: (...parts) => loopOf(objectives.classify(...parts), classScore(parts[1].best)),
+  "multi-label": (model, recipe) => loopOf(objectives["multi-label"](model, recipe), labelScore(recipe.best)),
+  "masked-patch": (model, recipe) => loopOf(objectives["masked-patch"](model, recipe), classScore(recipe.best)),
+}
+
+/** What a recipe's model learns. A teacher that is missing teaches nothing, which suffices to build the graph. */
+export function objectiveOf(
   model: ImageModel,
   recipe: ResolvedRecipe,
-  teacher: Teacher | undefined,
-) => Loop<Evaluation> | Loop<LabelEvaluation>
-
-const loops: Readonly<Record<ObjectiveName, LoopBuilder>> = {
-  classify: (model, recipe, teacher) => loopOf(objectiveOfClasses(model, recipe, teacher), classScore(recipe.best)),
-  "multi-label": (model, { training, threshold, best }) =>
-    loopOf(multiLabelObjective(model, training.classWeights, threshold), labelScore(best)),
-  "masked-patch": (_, recipe) =>
-    loopOf(maskedPatchObjective(attentionConfig(recipe.config, "masked-patch"), recipe), classScore(recipe.best)),
+): Pick<Objective<Batch, never>, "rows"> & { readonly measure: Pick<Measure<Batch, never>, "outputs"> } {
+  const absent: Teacher = () => {
+    throw new VitrineError("config", "a plan has no teacher")
+  }
+  return objectives[recipe.task](model, recipe, absent)
 }
 
 function objectiveOfClasses(

@@ -3,6 +3,7 @@ import { evaluateDetector } from "./node/evaluate.ts"
 import { exportDetector } from "./node/export.ts"
 import { loadDetector } from "./node/load.ts"
 import { trainDetector } from "./node/train.ts"
+import { detectorPlan } from "./plan.ts"
 import { resolveDetectionRecipe } from "./recipe.ts"
 import { detectionRecordOf } from "./record.ts"
 
@@ -17,4 +18,5 @@ export const detect: Task = {
   exportModel: exportDetector,
   resolveRecipe: resolveDetectionRecipe,
   recordOf: detectionRecordOf,
+  plan: detectorPlan,
 }

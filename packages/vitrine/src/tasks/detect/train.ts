@@ -129,6 +129,7 @@ export async function prepareDetector(
   const loading = { imageSize, mean, std }
   const order = { examples: dataset.length, batchSize, seed: training.seed }
   const parts = [train, ...(validation ? [validation] : [])]
+  const padded = parts.some(({ sizes }) => sizes === undefined || !fills(sizes, augment, imageSize))
   return {
     setup: {
       data,
@@ -140,6 +141,7 @@ export async function prepareDetector(
       extensions: record?.extensions,
       from: start?.name ?? null,
     },
+    plan: async () => (await import("./plan.ts")).detectorRun(recipe, padded),
     events: (place) =>
       trainingLoop({
         ...place,
@@ -148,7 +150,7 @@ export async function prepareDetector(
         initial: initialValues(recipe, start?.model.values),
         objective: detectionObjective(config, {
           imageSize,
-          padded: parts.some(({ sizes }) => sizes === undefined || !fills(sizes, augment, imageSize)),
+          padded,
           losses,
           truth: (example) => (validation?.dataset ?? dataset).objects(example),
         }),

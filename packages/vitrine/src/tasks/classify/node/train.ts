@@ -1,15 +1,13 @@
-import { totalmem } from "node:os"
 import { resolve } from "node:path"
-import { imageModel } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
-import { parameterCount, VitrineError } from "@vitrine/core"
+import { VitrineError } from "@vitrine/core"
 import { type Dataset, type DatasetSource, inOrder, parseOrder, type Selection } from "@vitrine/data"
 import { createLoader, dataListing, openDataset, subset } from "@vitrine/data/node"
 import { locateData } from "../../../node/data.ts"
 import { locate } from "../../../node/hub.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { type OpenRun, runTask } from "../../../run.ts"
-import type { Recipe, RecipeRule, ResolvedRecipe } from "../recipe-type.ts"
+import type { Recipe, RecipeRule } from "../recipe-type.ts"
 import type { RunRecord } from "../record-type.ts"
 import { recordOf } from "../record.ts"
 import type { TrainEvent } from "../events.ts"
@@ -127,18 +125,5 @@ function platformOf(
       closeLater(opened.close)
       return opened
     },
-    checkRecipe: checkMemory,
   }
-}
-
-/** Refuses a model if its parameters, gradients and two moments alone exceed this machine's memory. */
-function checkMemory({ config }: ResolvedRecipe): void {
-  const count = parameterCount(imageModel(config).parameters)
-  const needed = 4 * count * Float32Array.BYTES_PER_ELEMENT
-  if (needed <= totalmem()) return
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(0)} GB`
-  throw new VitrineError(
-    "config",
-    `the model has ${count.toLocaleString("en")} parameters; training it takes over ${gigabytes(needed)} of memory, this machine has ${gigabytes(totalmem())}`,
-  )
 }

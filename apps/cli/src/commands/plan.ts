@@ -1,0 +1,147 @@
+import { readJson } from "@vitrine/checkpoint/node"
+import { checkMachine, type Plan, plan, type PlannedTraining, type TaskName, VitrineError } from "vitrine"
+import { rowNames } from "@vitrine/core"
+import { type CommandDefinition, defineCommand } from "../command.ts"
+import { UsageError } from "../errors.ts"
+import type { Flags } from "../flags/flag.ts"
+import { groups, trainFlags } from "../flags/train.ts"
+import { countsValue } from "../flags/values.ts"
+import { loadRecipe } from "../recipes/load.ts"
+import { colors, print } from "../output.ts"
+import { bytes, count, duration, metric, short, titledTable } from "../show/text.ts"
+import { tasks } from "../tasks/index.ts"
+import { partsOf } from "../tasks/parts.ts"
+import { refusal, taskOfRecipe } from "./train.ts"
+
+const group = "Plan:"
+
+const planFlags = {
+  hardware: {
+    group,
+    value: "<file>",
+    help: "the machine, as JSON; default: no times",
+  },
+  ranks: { group, value: "<a,b,…>", help: "numbers of ranks; default: 1,8,64,1000", parse: countsValue },
+} as const satisfies Flags
+
+const notes = `
+FLOPs: 2 for each multiply-accumulate of matrix products and convolutions, as PyTorch counts them; timm's "GMACs" are half.
+peak: the greatest resident memory of the whole process of "vitrine train", by one model a backend whose factors were
+fitted to measured runs. On webgpu it is the memory of device and process together.
+time: processor seconds of a step from the rates in the file. Ranks average gradients in bfloat16 by a ring in buckets of
+25 MiB; all but the last bucket hide behind the backward pass; the slowest of n ranks is √(2 ln n) deviations late.
+
+A machine file:
+  {"name": "two cores", "memory": 8e9, "watts": 65, "cores": 2, "jitter": 0.02,
+   "network": {"latency": 5e-5, "bandwidth": 1.25e9},
+   "backends": {"onnx": {"products": 6e10, "convolutions": 3e10, "bytes": 5e9, "node": 1e-5, "step": 0.01}}}
+`
+
+/** `vitrine plan`: the flags of `train`, and what the plan is made for. */
+export async function planCommand(): Promise<CommandDefinition> {
+  const parts = await partsOf((task) => task.train())
+  const { data, recipe, epochs, steps, batchSize, accumulate, optimizer, gradCheckpointing, freeze, ...others } =
+    trainFlags
+  const { backend, precision, seed, valFraction } = others
+  const training = { data, recipe, epochs, steps, batchSize, accumulate, optimizer, gradCheckpointing, freeze }
+  const flags = {
+    ...training,
+    backend,
+    precision,
+    seed,
+    valFraction,
+    ...planFlags,
+    json: { help: "one JSON document" },
+    task: { group: groups.training, value: "<name>", help: "classify, masked-patch, detect …; default: classify" },
+  } as const
+  return defineCommand({
+    flags,
+    taskFlags: parts.flags,
+    groups: [group, ...Object.values(groups)],
+    examples: [
+      ["vitrine plan --model L/16 --batch-size 32", "on ImageNet's images"],
+      ["vitrine plan --model Ti/16 --data flowers --hardware machine.json", "with times on a machine"],
+      ["vitrine plan --model R50x1 --batch-size 64 --hardware cluster.json --ranks 1,64", ""],
+      ["vitrine plan --task detect --data scenes --backend node-cpu --json", '{"model":…'],
+    ],
+    notes: () => notes,
+    async run(_, values, names) {
+      const loaded = values.recipe === undefined ? {} : await loadRecipe(values.recipe)
+      const name = values.task ?? taskOfRecipe(loaded)
+      const row = parts.rows.find(({ part }) => Object.hasOwn(part.objectives, name))
+      if (row === undefined) throw new UsageError(`--task ${name}: there is no such task`)
+      const part = parts.of(row.task, names, refusal)
+      const options = await part.planned(values, loaded)
+      const { backend: chosen, precision, ranks, hardware } = values
+      const named = chosen === "auto" ? "onnx" : chosen
+      const machine = hardware === undefined ? undefined : checkMachine(await readJson(hardware), hardware)
+      const planned = await plan({ task: nameOf(row.task), options }, { backend: named, precision, ranks, machine })
+      if (values.json) print(JSON.stringify(planned))
+      else report(planned, machine?.name)
+    },
+  })
+}
+
+/** The name of a task in the library. */
+function nameOf(task: (typeof tasks)[TaskName]): NonNullable<PlannedTraining["task"]> {
+  const name = rowNames(tasks).find((each) => tasks[each] === task)
+  if (name === undefined) throw new VitrineError("config", "this task has no name")
+  return name
+}
+
+function report(planned: Plan, machine: string | undefined): void {
+  const { bold, dim } = colors
+  const { model, parameters, flops, parts, memory, variants, batchSize, accumulate, steps, backend } = planned
+  print(bold(model))
+  print(
+    `${count(parameters)} parameters, ${metric(flops)} FLOPs an image, ${metric(planned.trainingFlops)} in ${count(steps)} steps`,
+  )
+  print("")
+  const right = [1, 2]
+  print(
+    titledTable(
+      ["part", "parameters", "FLOPs/image"],
+      parts.map((part) => [part.name, count(part.parameters), metric(part.flops)]),
+      right,
+    ),
+  )
+  print("")
+  const images = accumulate === 1 ? `batches of ${batchSize}` : `${accumulate} batches of ${batchSize}`
+  print(bold(`Peak memory ${bytes(memory.peak)} on ${backend}, ${images}`))
+  const width = Math.max(...Object.keys(memory.parts).map((name) => name.length))
+  for (const [name, n] of Object.entries(memory.parts))
+    print(`  ${name.padEnd(width)}  ${bytes(n).padStart(8)}  ${dim("█".repeat(Math.round((40 * n) / memory.peak)))}`)
+  print("")
+  print(
+    titledTable(
+      ["otherwise", "peak"],
+      variants.map((each) => [
+        [
+          each.backend,
+          ...(each.gradCheckpointing ? ["--grad-checkpointing"] : []),
+          ...(each.precision === "float16" ? ["--precision float16"] : []),
+        ].join(" "),
+        bytes(each.peak),
+      ]),
+      [1],
+    ),
+  )
+  if (planned.processorSeconds === null) return
+  print("")
+  print(bold(`${short(planned.processorSeconds)} processor seconds a step on ${machine ?? "the machine"}`))
+  print(
+    titledTable(
+      ["ranks", "step", "exchange", "waiting", "images/s", "run", "energy"],
+      planned.ranks.map((each) => [
+        count(each.ranks),
+        `${short(each.step)} s`,
+        `${short(each.communication)} s`,
+        `${short(each.waiting)} s`,
+        short(each.imagesPerSecond),
+        duration(each.run),
+        each.joules === null ? "–" : `${short(each.joules / 3.6e6)} kWh`,
+      ]),
+      [0, 1, 2, 3, 4, 5, 6],
+    ),
+  )
+}

@@ -1,0 +1,102 @@
+import { parameterCount, VitrineError } from "@vitrine/core"
+import { bytesOf, elementCount } from "@vitrine/core/backend"
+import { hasMemoryModel } from "./memory.ts"
+import { plannedPeak } from "./plan.ts"
+import { forwardGraph, type PlanSubject } from "./subject.ts"
+
+/** A change of a training that may take less memory. */
+export interface Way {
+  /** What changes. Of ways of one kind the first that fits is enough. */
+  readonly kind: string
+  /** The flags of `vitrine train` that make the change. */
+  readonly flags: string
+  subject(): PlanSubject
+}
+
+/** A training that is about to begin, and its changes. */
+export interface RunPlan {
+  readonly subject: PlanSubject
+  ways(): Iterable<Way>
+}
+
+/** The same training with fewer images at a time: the same update in parts, then smaller updates. */
+export function* smallerBatches(subject: PlanSubject): Generator<Way> {
+  const { batchSize, training } = subject
+  for (const divisor of [2, 4, 8, 16, 32, 64, 128]) {
+    if (batchSize % divisor !== 0) break
+    const size = batchSize / divisor
+    const accumulate = training.accumulate * divisor
+    yield {
+      kind: "parts",
+      flags: `--batch-size ${size} --accumulate ${accumulate}`,
+      subject: () => ({ ...subject, batchSize: size, training: { ...training, accumulate } }),
+    }
+  }
+  for (let size = batchSize >> 1; size >= 1; size >>= 1)
+    yield { kind: "batch", flags: `--batch-size ${size}`, subject: () => ({ ...subject, batchSize: size }) }
+  if (!training.gradCheckpointing)
+    yield {
+      kind: "recomputation",
+      flags: "--grad-checkpointing",
+      subject: () => ({ ...subject, training: { ...training, gradCheckpointing: true } }),
+    }
+}
+
+/** The batch size and smaller ones, with the flags that change it. */
+export function batchesBelow(batchSize: number): readonly { readonly flags: string; readonly batchSize: number }[] {
+  const smaller = [...new Set([Math.ceil(batchSize / 8), 1])].filter((size) => size < batchSize)
+  return [{ flags: "", batchSize }, ...smaller.map((size) => ({ flags: `--batch-size ${size} `, batchSize: size }))]
+}
+
+/** The most ways that a message names. */
+const mostWays = 4
+/** A run is called too large from this share of the memory on, since other processes need some too. */
+const usable = 0.97
+
+/**
+ * Refuses a training that will not fit the memory, and names changes that do.
+ * @throws VitrineError (config)
+ */
+export async function checkFits({ subject, ways }: RunPlan, backend: string, memory: number): Promise<void> {
+  if (!hasMemoryModel(backend) || atMost(subject) < memory) return
+  const peak = await plannedPeak(subject, { backend })
+  if (peak <= usable * memory) return
+  const fitting = new Map<string, string>()
+  for (const { kind, flags, subject: changed } of ways()) {
+    if (fitting.has(kind)) continue
+    const other = await peakOf(changed, backend)
+    if (other !== undefined && other <= usable * memory) fitting.set(kind, `${flags} (${gigabytes(other)})`)
+    if (fitting.size === mostWays) break
+  }
+  const list = [...fitting.values()].join("; ")
+  throw new VitrineError(
+    "config",
+    `the run would take about ${gigabytes(peak)} of memory on ${backend}, and there are ${gigabytes(memory)}; ${
+      list === "" ? "nothing that was tried fits" : `these fit: ${list}`
+    }; --memory says how much it may take`,
+  )
+}
+
+/** The peak memory of a change, or undefined if it is impossible, such as recomputation in a model without blocks. */
+async function peakOf(changed: Way["subject"], backend: string): Promise<number | undefined> {
+  try {
+    return await plannedPeak(changed(), { backend })
+  } catch (error) {
+    if (VitrineError.isInstance(error)) return undefined
+    throw error
+  }
+}
+
+/** More bytes than a training can take, by its forward pass alone. */
+function atMost(subject: PlanSubject): number {
+  const { values } = forwardGraph(subject)
+  const forward = values.reduce(
+    (sum, { shape, dtype }) => sum + elementCount(shape, subject.batchSize) * bytesOf[dtype],
+    0,
+  )
+  return 2e9 + 48 * parameterCount(subject.parameters) + 4 * forward
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toPrecision(3)} GB`
+}

@@ -1,0 +1,110 @@
+import {
+  cut,
+  type Graph,
+  graph,
+  ops,
+  type Parameter,
+  parameterCount,
+  rootScope,
+  type Scope,
+  type Tensor,
+} from "@vitrine/core"
+import {
+  allParameters,
+  evaluationGraph,
+  gradientsGraph,
+  type Measure,
+  type Objective,
+  type Slots,
+  stepGraph,
+  stepOptionsOf,
+  type TrainingOptions,
+  trainingSlots,
+  updateGraph,
+} from "@vitrine/trainer"
+
+/** The training that is planned. Each task makes one of a complete recipe. */
+export interface PlanSubject {
+  /** Family, depth and width in short. */
+  readonly model: string
+  readonly parameters: readonly Parameter[]
+  /** The shape of one image: height, width and channels. */
+  readonly image: readonly [number, number, number]
+  /** The forward pass over images `[batch, height, width, channels]`. */
+  readonly forward: (scope: Scope, images: Tensor) => Readonly<Record<string, Tensor>>
+  readonly objective: Pick<Objective, "rows">
+  /** Whether the host computes between forward and backward. */
+  readonly cuts: boolean
+  readonly measure: Pick<Measure, "outputs">
+  /** The number of images in a batch. An update takes `training.accumulate` batches. */
+  readonly batchSize: number
+  readonly training: TrainingOptions
+}
+
+/** A graph that a step runs. `batch` is undefined if its sizes are fixed. */
+export interface StepPart {
+  readonly graph: Graph
+  readonly batch: number | undefined
+}
+
+/** The graphs of a training and its slots. */
+export interface PlanGraphs {
+  readonly steps: readonly StepPart[]
+  readonly evaluation: StepPart
+  /** The slots besides the parameters: moments, averages, accumulators. */
+  readonly slots: Slots
+  /** The bytes of the slots that carry values from one part of a step to the next. */
+  readonly carried: number
+  readonly parameters: readonly Parameter[]
+  /** The number of parameters that learn. */
+  readonly learning: number
+}
+
+/** The forward pass as a graph. */
+export function forwardGraph({ image, forward }: PlanSubject): Graph {
+  return graph({ outputs: forward(rootScope(), ops.input("images", ["batch", ...image])) })
+}
+
+/** Whether the model has blocks that can be computed again. */
+export function hasCheckpoints({ image, forward }: PlanSubject): boolean {
+  let blocks = 0
+  forward(rootScope({ onCheckpoint: () => void blocks++ }), ops.input("images", ["batch", ...image]))
+  return blocks > 0
+}
+
+/** The names of a step's outputs that the host does not need between the parts of a step. */
+const lateOutputs: ReadonlySet<string> = new Set(["loss", "gradientNorm", "lossScale"])
+
+/** The graphs that the trainer runs. */
+export function planGraphs({
+  parameters: published,
+  objective,
+  training,
+  measure,
+  batchSize,
+  cuts,
+}: PlanSubject): PlanGraphs {
+  const parameters = allParameters(published, objective)
+  const options = stepOptionsOf(objective, parameters, training)
+  const accumulates = training.accumulate > 1
+  const whole = accumulates ? gradientsGraph(options) : stepGraph(options)
+  const hostValues = Object.keys(whole.outputs).filter((name) => !lateOutputs.has(name))
+  const halves = cuts ? cut(whole, hostValues, batchSize) : undefined
+  const steps = halves
+    ? [halves.first, halves.second].map((half): StepPart => ({ graph: half, batch: undefined }))
+    : [{ graph: whole, batch: batchSize }]
+  const update = accumulates ? [{ graph: updateGraph(options), batch: undefined }] : []
+  const carried = Object.values(halves?.saved ?? {}).reduce((sum, type) => sum + bytesOfType(type), 0)
+  return {
+    steps: [...steps, ...update],
+    evaluation: { graph: evaluationGraph(measure, options), batch: batchSize },
+    slots: trainingSlots(options, accumulates),
+    carried,
+    parameters,
+    learning: parameterCount(options.groups.flatMap((group) => group.parameters)),
+  }
+}
+
+function bytesOfType({ shape }: { readonly shape: readonly (number | string)[] }): number {
+  return 4 * shape.reduce<number>((n, dim) => n * Number(dim), 1)
+}
