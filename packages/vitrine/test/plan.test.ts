@@ -147,9 +147,9 @@ describe("a machine's file", () => {
 })
 
 describe("a run that does not fit", () => {
-  const small = { dim: 32, depth: 1, heads: 2, mlpDim: 64, patchSize: [4, 4] }
+  const small = { dim: 128, depth: 2, heads: 2, mlpDim: 512, patchSize: [4, 4] }
   it.each([
-    ["classify", { data: "shapes", recipe: { model: small, batchSize: 48, steps: 2 } }],
+    ["classify", { data: "shapes", recipe: { model: small, batchSize: 64, steps: 2 } }],
     ["detect", { data: "scenes", recipe: { model: { encoderDepth: 1, decoderDepth: 1 }, batchSize: 512, steps: 2 } }],
   ] as const)("says so before its first step, with ways that fit: %s", async (task, options) => {
     const subject = await plannedSubject({ task, options })
