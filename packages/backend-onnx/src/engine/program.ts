@@ -16,6 +16,7 @@ import {
   typeOf,
 } from "@vitrine/core/backend"
 import type { Mask } from "../onnx/model.ts"
+import { lowered } from "../onnx/to-onnx.ts"
 import type { Engine } from "./engine.ts"
 import { flatten } from "./flat.ts"
 import { FlatSession } from "./flat-session.ts"
@@ -83,8 +84,7 @@ export class OnnxProgram {
     if (totals === undefined || batch === undefined || first?.batch === undefined)
       return new OnnxProgram(graph, batch, await loadFlat(engine, graph, options))
     const loaded: Session[] = []
-    for (const stage of stages)
-      loaded.push(await Session.load(engine, stage.graph, { ...options, batch: first.batch }))
+    for (const stage of stages) loaded.push(await Session.load(engine, stage.graph, { ...options, batch: first.batch }))
     const last = await loadFlat(engine, rest.graph, options)
     return new OnnxProgram(graph, batch, last, {
       stages: loaded,

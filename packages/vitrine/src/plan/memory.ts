@@ -6,8 +6,8 @@ import { planGraphs, type PlanSubject, type StepPart } from "./subject.ts"
 interface GraphMemory {
   /** Bytes of the values between the nodes: the greatest sum that is alive at once. */
   readonly values: number
-  /** Bytes of sums over the batch that the engine keeps. */
-  readonly totals: number
+  /** Bytes of sums and gradients that the engine keeps. */
+  readonly buffers: number
   /** The number of nodes that the engine holds. */
   readonly nodes: number
 }
@@ -56,23 +56,15 @@ export interface PlanPrecision {
   readonly precision?: "float32" | "bfloat16" | "float16" | undefined
 }
 
-const onnx = (rows: number) => async (): Promise<GraphMemoryOf> => {
-  const { partsOf, runBytes, toOnnx } = await import("@vitrine/backend-onnx")
-  return ({ graph, batch: size }) => {
-    const { stages, rest, totals = {} } = partsOf(graph, size, rows)
-    const models = [...stages, rest].map(({ graph: part, batch }) => toOnnx(part, batch === undefined ? {} : { batch }))
-    return {
-      values: models.reduce((sum, model) => sum + runBytes(model), 0),
-      totals: Object.values(totals).reduce((sum, { shape }) => sum + 4 * elements(shape), 0),
-      nodes: models.reduce((sum, { nodes }) => sum + nodes.length, 0),
-    }
-  }
+const onnx = (native: boolean) => async (): Promise<GraphMemoryOf> => {
+  const { graphMemory } = await import("@vitrine/backend-onnx")
+  return ({ graph, batch }) => graphMemory(graph, batch, native)
 }
 
 /** Engines that run the ops of a graph in its order. */
 const inOrder = async (): Promise<GraphMemoryOf> => (part) => {
   const graph = bound(part)
-  return { values: aliveBytes(graph), totals: 0, nodes: graph.nodes.length }
+  return { values: aliveBytes(graph), buffers: 0, nodes: graph.nodes.length }
 }
 
 /** The greatest sum of a graph's values that are alive at once, without inputs and states. */
@@ -99,7 +91,7 @@ const webgpu = async ({ precision }: PlanPrecision): Promise<GraphMemoryOf> => {
   const { workBytes } = await import("@vitrine/backend-webgpu")
   return ({ graph, batch }) => ({
     values: workBytes(graph, batch, precision === "float16"),
-    totals: 0,
+    buffers: 0,
     nodes: graph.nodes.length,
   })
 }
@@ -109,7 +101,7 @@ const MB = 1e6
 /** The models by the names of backends. */
 const models: Readonly<Record<PlannedBackend, MemoryModel>> = {
   onnx: {
-    graphs: onnx(4096),
+    graphs: onnx(true),
     base: 265 * MB,
     node: 19e3,
     slots: 2.45,
@@ -119,7 +111,7 @@ const models: Readonly<Record<PlannedBackend, MemoryModel>> = {
     batch: 4,
   },
   "onnx-web": {
-    graphs: onnx(Number.POSITIVE_INFINITY),
+    graphs: onnx(false),
     base: 146 * MB,
     node: 61e3,
     slots: 3.56,
@@ -194,7 +186,7 @@ export async function memoryFacts(
         .map(([, { shape }]) => 4 * elements(shape)),
     )
   const values = sum(runs.map((run) => run.values))
-  const kept = slotBytes(true) + sum(runs.map(({ totals }) => totals))
+  const kept = slotBytes(true) + sum(runs.map(({ buffers }) => buffers))
   const alive = kept > 0 ? 0 : Math.min(values, 4 * learning)
   return {
     weights: 4 * parameterCount(parameters),
