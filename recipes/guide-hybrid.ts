@@ -4,7 +4,7 @@
 //
 //     vitrine train --data shapes --recipe guide-hybrid --out runs/guide-hybrid
 //
-// `apps/web/public/model/hybrid` holds its config.json and model.safetensors.
+// `apps/web/public/model/hybrid` holds its config.json and, in float16, its model.safetensors.
 import { defineRecipe } from "vitrine"
 
 export default defineRecipe({

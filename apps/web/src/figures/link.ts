@@ -23,3 +23,6 @@ export interface LinkedCell {
 
 /** The cell that the reader chose last, or that a link names. It keeps its mark. */
 export const linkedCell: Signal<LinkedCell | null> = signal(null)
+
+/** Whether all maps of attention in a figure have one scale, so that they can be compared. */
+export const hasOneScale: Signal<boolean> = signal(false)

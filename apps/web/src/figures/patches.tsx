@@ -17,6 +17,8 @@ export interface PatchesProps {
   readonly label: string
   /** A number for each patch. A patch with 0 is dark. */
   readonly weights?: Numbers
+  /** The weight of a patch that is not dark at all; by default the largest. */
+  readonly most?: number | undefined
   /** The name of the weights. */
   readonly weightName?: string
   /** Whether there are gaps between the patches. */
@@ -35,7 +37,7 @@ export function Patches(props: PatchesProps): JSX.Element {
     otherToken.value = null
     if (isChosen && token !== null) chosenToken.value = token
   })
-  const largest = weights === undefined ? 1 : Math.max(...weights, 1e-9)
+  const largest = weights === undefined ? 1 : (props.most ?? Math.max(...weights, 1e-9))
   const field = useRef<HTMLDivElement>(null)
   useTable(field, () => ({
     label: `${label}${props.weightName === undefined ? "" : `, ${props.weightName}`}`,

@@ -58,3 +58,9 @@ export function similarity(m: View, index: number, first: number): Float32Array 
     return dot(row, otherRow) / (norm * Math.sqrt(dot(otherRow, otherRow)))
   })
 }
+
+export function transposed({ data, rows, cols }: View): View {
+  const out = new Float32Array(data.length)
+  for (const [i, value] of data.entries()) out[(i % cols) * rows + Math.floor(i / cols)] = value
+  return { data: out, rows: cols, cols: rows }
+}

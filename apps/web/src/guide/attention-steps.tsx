@@ -1,13 +1,16 @@
+import { type Signal, useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useId } from "preact/hooks"
 import { elementAt } from "../checked.ts"
-import { format } from "../figures/format.ts"
-import { chosenBlock, chosenHead, chosenToken, hoveredToken, markedToken } from "../figures/link.ts"
+import type { Cell } from "../figures/cursor.ts"
+import { format, percent } from "../figures/format.ts"
+import { chosenBlock, chosenHead, chosenToken, hasOneScale, hoveredToken, markedToken } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
 import { Picture } from "../figures/picture.tsx"
 import { type Roving, roving } from "../figures/roving.ts"
-import { concatenateHeads, dot, matrix, rowOf, valueAt, view } from "../figures/view.ts"
+import { Running } from "../figures/running.tsx"
+import { concatenateHeads, dot, matrix, rowOf, transposed, type View, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { dimensions, keys, constantAxis, queries, tokenName, tokens } from "./axes.ts"
 import type { FigureData } from "./state.ts"
@@ -44,6 +47,21 @@ export function HeadPicker({ g, heads = true }: { readonly g: FigureData; readon
   )
 }
 
+/** The columns of a head in one of the matrices W_Q, W_K and W_V, which the model stores as one: dim × headDim. */
+function headWeights(g: FigureData, which: 0 | 1 | 2): View {
+  const { dim, heads } = g.model.config
+  const width = dim / heads
+  const { data } = g.parameter(`blocks.${g.block}.attn.qkv.weight`)
+  const first = which * dim + g.head * width
+  return transposed(matrix(data.subarray(first * dim, (first + width) * dim), width, dim))
+}
+
+const projections = [
+  ["q", "W_Q", 0],
+  ["k", "W_K", 1],
+  ["v", "W_V", 2],
+] as const
+
 export function drawQkv(g: FigureData): JSX.Element {
   const t = labels()
   return (
@@ -58,6 +76,20 @@ export function drawQkv(g: FigureData): JSX.Element {
         tap="norm1"
         height={119}
       />
+      <div class="triple">
+        {projections.map(([tone, symbol, which]) => (
+          <Matrix
+            key={tone}
+            view={headWeights(g, which)}
+            symbol={symbol}
+            tone={tone}
+            label={t.learned}
+            rows={dimensions()}
+            cols={dimensions()}
+            cell={14}
+          />
+        ))}
+      </div>
       <div class="triple">
         <Matrix
           view={g.inHead("attn.q")}
@@ -94,9 +126,17 @@ export function drawQkv(g: FigureData): JSX.Element {
   )
 }
 
-export function drawScores(g: FigureData): JSX.Element {
+/** The cell whose arithmetic a figure plays: that under the pointer, or the last one. */
+const useCell = (token: number): Signal<Cell> => useSignal<Cell>({ row: token, col: token })
+
+export function ScoresFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = labels()
   const [q, k, scores] = [g.inHead("attn.q"), g.inHead("attn.k"), g.inHead("attn.scores")]
+  const cell = useCell(g.token)
+  const { row, col } = cell.value
+  const [a, b] = [rowOf(q, row), rowOf(k, col)]
+  const products = a.map((value, i) => value * elementAt(b, i))
+  const root = Math.sqrt(q.cols)
   return (
     <>
       <HeadPicker g={g} />
@@ -108,16 +148,38 @@ export function drawScores(g: FigureData): JSX.Element {
         cols={keys(g.grid)}
         tap="attn.scores"
         cell={28}
-        explain={({ row, col }) =>
-          `= ${format(dot(rowOf(q, row), rowOf(k, col)), 4)} / ${format(Math.sqrt(q.cols), 4)}`
+        onCell={(at) => {
+          if (at !== null) cell.value = at
+        }}
+        explain={({ row, col }) => `= ${format(dot(rowOf(q, row), rowOf(k, col)), 4)} / ${format(root, 4)}`}
+      />
+      <Running
+        label={`${t.scores}: ${queries(g.grid).describe(row)}, ${keys(g.grid).describe(col)}`}
+        strips={[
+          { symbol: "qᵢ", values: a },
+          { symbol: "kⱼ", values: b },
+          { symbol: "qᵢ·kⱼ", values: products },
+        ]}
+        term={(i) =>
+          `${format(elementAt(a, i), 3)} · ${format(elementAt(b, i), 3)} = ${format(elementAt(products, i), 3)}`
         }
+        sum={(n) => format(total(products, n), 4)}
+        end={`/ √${q.cols} = ${format(valueAt(scores, row, col), 4)}`}
       />
     </>
   )
 }
 
-export function drawSoftmax(g: FigureData): JSX.Element {
+/** The sum of the first values. */
+const total = (values: Float64Array, count: number): number => values.subarray(0, count).reduce((a, b) => a + b, 0)
+
+export function SoftmaxFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = labels()
+  const cell = useCell(g.token)
+  const { row, col } = cell.value
+  const scores = rowOf(g.inHead("attn.scores"), row)
+  const powers = scores.map((score) => Math.exp(score))
+  const whole = total(powers, powers.length)
   const weights = g.inHead("attn.weights")
   const sums = Float32Array.from({ length: weights.rows }, (_, row) => rowOf(weights, row).reduce((a, b) => a + b, 0))
   return (
@@ -133,6 +195,10 @@ export function drawSoftmax(g: FigureData): JSX.Element {
           scale="share"
           tap="attn.weights"
           cell={28}
+          onCell={(at) => {
+            if (at !== null) cell.value = at
+          }}
+          explain={({ row, col }) => `= e^${format(valueAt(g.inHead("attn.scores"), row, col), 3)} / Σ`}
         />
         <Matrix
           view={matrix(sums, sums.length, 1)}
@@ -145,12 +211,23 @@ export function drawSoftmax(g: FigureData): JSX.Element {
           cell={28}
         />
       </div>
+      <Running
+        label={`${t.weights}: ${queries(g.grid).describe(row)}, ${keys(g.grid).describe(col)}`}
+        strips={[
+          { symbol: "Sᵢ", values: scores },
+          { symbol: "eˢ", values: powers, scale: "share" },
+        ]}
+        term={(i) => `e^${format(elementAt(scores, i), 3)} = ${format(elementAt(powers, i), 4)}`}
+        sum={(n) => format(total(powers, n), 5)}
+        end={`, ${keys(g.grid).describe(col)}: ${format(elementAt(powers, col), 4)} / Σ = ${format(elementAt(powers, col) / whole, 4)}`}
+      />
     </>
   )
 }
 
-export function drawRow(g: FigureData): JSX.Element {
+export function RowFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = labels()
+  const dimension = useSignal(0)
   const { token } = g
   const weights = rowOf(g.inHead("attn.weights"), token)
   const values = g.inHead("attn.v")
@@ -158,6 +235,8 @@ export function drawRow(g: FigureData): JSX.Element {
   const weighted = Float32Array.from({ length: values.rows * values.cols }, (_, i) => {
     return elementAt(weights, Math.floor(i / values.cols)) * elementAt(values.data, i)
   })
+  const column = Float64Array.from({ length: values.rows }, (_, j) => valueAt(values, j, dimension.value))
+  const products = column.map((value, j) => value * elementAt(weights, j))
   return (
     <>
       <HeadPicker g={g} />
@@ -187,6 +266,9 @@ export function drawRow(g: FigureData): JSX.Element {
             label={t.weighted}
             rows={tokens(g.grid)}
             cols={dimensions()}
+            onCell={(at) => {
+              if (at !== null) dimension.value = at.col
+            }}
             explain={({ row, col }) =>
               `= ${format(elementAt(weights, row), 3)} · ${format(valueAt(values, row, col), 3)}`
             }
@@ -201,22 +283,59 @@ export function drawRow(g: FigureData): JSX.Element {
           />
         </div>
       </div>
+      <Running
+        label={`${t.context}: ${dimensions().describe(dimension.value)}`}
+        strips={[
+          { symbol: "Aᵢⱼ", values: weights, scale: "share" },
+          { symbol: "vⱼ", values: column },
+          { symbol: "Aᵢⱼ·vⱼ", values: products },
+        ]}
+        term={(j) =>
+          `${format(elementAt(weights, j), 3)} · ${format(elementAt(column, j), 3)} = ${format(elementAt(products, j), 3)}`
+        }
+        sum={(n) => format(total(products, n), 4)}
+        end={`= c, ${dimensions().describe(dimension.value)}`}
+      />
     </>
   )
 }
 
-export function drawRows(g: FigureData): JSX.Element {
+/** The choice of one scale for all maps of a figure. */
+export function ScaleChoice(): JSX.Element {
+  return (
+    <label class="choice">
+      <input
+        type="checkbox"
+        checked={hasOneScale.value}
+        onChange={({ currentTarget }) => {
+          hasOneScale.value = currentTarget.checked
+        }}
+      />
+      {labels().sharedScale}
+    </label>
+  )
+}
+
+/** The largest of all weights on patches, if all maps have one scale. */
+export const scaleOf = (maps: readonly Float64Array[]): number | undefined =>
+  hasOneScale.value ? Math.max(...maps.map((map) => Math.max(...map))) : undefined
+
+export function RowsFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const weights = g.inHead("attn.weights")
+  const maps = Array.from({ length: g.grid ** 2 }, (_, i) => rowOf(weights, i + 1).subarray(1))
+  const most = scaleOf(maps)
   return (
     <>
       <HeadPicker g={g} />
+      <ScaleChoice />
       <div class="attention-grid" style={{ "--grid": g.grid }} data-roving>
-        {Array.from({ length: g.grid ** 2 }, (_, i) => (
+        {maps.map((map, i) => (
           <Glance
             key={i}
             g={g}
             token={i + 1}
-            weights={rowOf(weights, i + 1).subarray(1)}
+            weights={map}
+            most={most}
             stop={roving(i, {
               chosen: Math.max(0, chosenToken.value - 1),
               count: g.grid ** 2,
@@ -289,13 +408,16 @@ export function Glance({
   )
 }
 
-export function drawHeads(g: FigureData): JSX.Element {
+export function HeadsFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = labels()
   const weights = g.inBlock("attn.weights")
   const { token } = g
+  const rows = Array.from({ length: g.model.config.heads }, (_, head) => rowOf(view(weights, head), token))
+  const most = scaleOf(rows.map((row) => row.subarray(1)))
   return (
     <>
       <HeadPicker g={g} heads={false} />
+      <ScaleChoice />
       <div class="triple">
         {Array.from({ length: g.model.config.heads }, (_, head) => {
           const headWeights = view(weights, head)
@@ -308,7 +430,11 @@ export function drawHeads(g: FigureData): JSX.Element {
                 label={`${strings.value.figure.head(head + 1)}, ${t.attendedBy} ${tokenName(token, g.grid)}`}
                 weights={rowOf(headWeights, token).subarray(1)}
                 weightName={t.weight}
+                most={most}
               />
+              <small>
+                {t.onClassToken}: {percent(elementAt(elementAt(rows, head), 0))}
+              </small>
               <Matrix
                 view={headWeights}
                 symbol={`A${"₁₂₃₄₅₆"[head] ?? ""}`}
@@ -344,6 +470,13 @@ export function drawProject(g: FigureData): JSX.Element {
             `${strings.value.figure.head(Math.floor(i / width) + 1)}, ${strings.value.figure.dimension((i % width) + 1)}`,
         }}
         tap="side-by-side"
+      />
+      <Matrix
+        view={transposed(view(g.parameter(`blocks.${g.block}.attn.proj.weight`)))}
+        symbol="W_O"
+        label={t.learned}
+        rows={dimensions()}
+        cols={dimensions()}
       />
       <Matrix
         view={view(g.inBlock("attn.proj"))}

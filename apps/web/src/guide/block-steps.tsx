@@ -7,10 +7,11 @@ import { chosenBlock, chosenHead } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Plot } from "../figures/plot.tsx"
 import { roving } from "../figures/roving.ts"
-import { matrix, type Numbers, rowOf, type View, valueAt, view } from "../figures/view.ts"
+import { dot, matrix, type Numbers, rowOf, type View, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
-import { Glance, HeadPicker } from "./attention-steps.tsx"
+import { Glance, HeadPicker, ScaleChoice, scaleOf } from "./attention-steps.tsx"
 import { dimensions, constantAxis, tokenName, tokens } from "./axes.ts"
+import { className } from "./input-steps.tsx"
 import type { FigureData } from "./state.ts"
 
 const labels = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
@@ -198,6 +199,14 @@ export function MlpFigure({ g }: { readonly g: FigureData }): JSX.Element {
     <>
       <HeadPicker g={g} heads={false} />
       <Matrix
+        view={view(g.parameter(`blocks.${g.block}.mlp.fc1.weight`))}
+        symbol="W₁"
+        label={t.learned}
+        rows={dimensions()}
+        cols={dimensions()}
+        height={160}
+      />
+      <Matrix
         view={before}
         symbol="W₁x + b₁"
         label={t.hiddenBefore}
@@ -264,6 +273,13 @@ export function MlpFigure({ g }: { readonly g: FigureData }): JSX.Element {
         }
       />
       <Matrix
+        view={view(g.parameter(`blocks.${g.block}.mlp.fc2.weight`))}
+        symbol="W₂"
+        label={t.learned}
+        rows={dimensions()}
+        cols={dimensions()}
+      />
+      <Matrix
         view={view(g.inBlock("mlp.output"))}
         symbol="MLP"
         label={t.mlpOutput}
@@ -276,11 +292,32 @@ export function MlpFigure({ g }: { readonly g: FigureData }): JSX.Element {
   )
 }
 
+/**
+ * The class that the model would give if it ended before the first block, after it, and so on: the last norm and the head
+ * read the class token of each. `[depth + 1, classes]`.
+ */
+function classAfterBlocks(g: FigureData): View {
+  const { depth, classes, layerNormEpsilon } = g.model.config
+  const [gamma, beta] = [g.parameter("norm.weight").data, g.parameter("norm.bias").data]
+  const [weights, bias] = [view(g.parameter("head.weight")), g.parameter("head.bias").data]
+  const levels = ["tokens", ...Array.from({ length: depth }, (_, i) => `blocks.${i}.residual2`)]
+  const rows = levels.map((name) => {
+    const x = rowOf(view(g.tap(name)), 0)
+    const mean = x.reduce((a, b) => a + b, 0) / x.length
+    const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length
+    const deviation = Math.sqrt(variance + layerNormEpsilon)
+    const normed = x.map((value, i) => ((value - mean) / deviation) * elementAt(gamma, i) + elementAt(beta, i))
+    const powers = Array.from(bias, (b, k) => Math.exp(dot(normed, rowOf(weights, k)) + b))
+    const sum = powers.reduce((a, b) => a + b, 0)
+    return powers.map((power) => power / sum)
+  })
+  return matrix(Float32Array.from(rows.flat()), depth + 1, classes)
+}
+
 export function RepeatFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = labels()
   const { depth, heads } = g.model.config
   const { figure } = strings.value
-  const isShared = useSignal(false)
   const maps = Array.from({ length: depth * heads }, (_, i) => {
     const [block, head] = [Math.floor(i / heads), i % heads]
     const row = rowOf(view(g.tap(`blocks.${block}.attn.weights`), head), 0)
@@ -290,19 +327,10 @@ export function RepeatFigure({ g }: { readonly g: FigureData }): JSX.Element {
     chosenBlock.value = Math.floor(index / heads)
     chosenHead.value = index % heads
   }
-  const most = isShared.value ? Math.max(...maps.map(({ patches }) => Math.max(...patches))) : undefined
+  const most = scaleOf(maps.map(({ patches }) => patches))
   return (
     <>
-      <label class="choice">
-        <input
-          type="checkbox"
-          checked={isShared.value}
-          onChange={({ currentTarget }) => {
-            isShared.value = currentTarget.checked
-          }}
-        />
-        {t.sharedScale}
-      </label>
+      <ScaleChoice />
       <div class="depth-grid" style={{ "--heads": heads }} data-roving>
         {maps.map(({ block, head, own, patches }, i) => (
           <div key={i} class={block === g.block && head === g.head ? "chosen" : ""}>
@@ -322,6 +350,18 @@ export function RepeatFigure({ g }: { readonly g: FigureData }): JSX.Element {
         ))}
       </div>
       <small>{t.ownShareNote}</small>
+      <Matrix
+        view={classAfterBlocks(g)}
+        symbol="p"
+        label={t.lens}
+        rows={{ name: t.layers, describe: (i) => (i === 0 ? t.beforeBlocks : `${t.afterBlock} ${i}`) }}
+        cols={{ name: t.isA, describe: className }}
+        scale="share"
+        domain={[0, 1]}
+        cell={44}
+        tap="lens"
+      />
+      <small>{t.lensNote}</small>
       {Array.from({ length: depth }, (_, i) => (
         <Matrix
           key={i}

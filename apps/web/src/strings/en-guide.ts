@@ -341,6 +341,12 @@ export const guide: GuideTexts = {
     sharedScale: "Same scale for all maps",
     ownShare: "weight of the class token on itself",
     ownShareNote: "The percentage is the weight of the class token on itself, which the map leaves out.",
+    onClassToken: "on the class token",
+    learned: "learned",
+    lens: "class after each block",
+    lensNote:
+      "The head reads the class token after each block, as if the model ended there. The last row is its answer.",
+    beforeBlocks: "before block 1",
     afterBlock: "after block",
     finalToken: "the class token, normed",
     headWeights: "weights of the head",

@@ -12,6 +12,9 @@ export const en = {
   compute: { label: "Compute on", auto: "Auto", webgpu: "GPU", "onnx-web": "CPU" },
   language: "Language",
   figure: {
+    play: "Play",
+    pause: "Pause",
+    terms: "Terms",
     values: "Values as a table",
     zoom: "Enlarge",
     close: "Close",

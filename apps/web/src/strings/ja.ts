@@ -13,6 +13,9 @@ export const ja: Texts = {
   compute: { label: "計算するところ", auto: "自動", webgpu: "GPU", "onnx-web": "CPU" },
   language: "言語",
   figure: {
+    play: "再生",
+    pause: "一時停止",
+    terms: "項",
     values: "値を表で読む",
     zoom: "拡大",
     close: "閉じる",

@@ -13,6 +13,9 @@ export const ko: Texts = {
   compute: { label: "계산하는 곳", auto: "자동", webgpu: "GPU", "onnx-web": "CPU" },
   language: "언어",
   figure: {
+    play: "재생",
+    pause: "일시 정지",
+    terms: "항",
     values: "값을 표로 보기",
     zoom: "확대",
     close: "닫기",

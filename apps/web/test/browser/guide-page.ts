@@ -74,7 +74,7 @@ export async function compare(
       const expected = tensors[name] ?? tensors[`blocks.0.${name}`]
       if (tap === "row-sums") for (const sum of data) expect(Math.abs(sum - 1)).toBeLessThan(1e-5)
       if (expected === undefined) {
-        expect(["row-sums", "side-by-side", "head.weight"]).toContain(tap)
+        expect(["row-sums", "side-by-side", "head.weight", "lens"]).toContain(tap)
         continue
       }
       const values = Array.from(expected.data)

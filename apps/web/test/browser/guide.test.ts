@@ -65,7 +65,16 @@ test("a cursor in a matrix says value and meaning, and the matrix can be enlarge
   const text = (await readout.textContent()) ?? ""
   expect(text).toContain("query: patch 1 (row 1, column 1) · key: patch 1 (row 1, column 1)")
   const weights = tensor(golden("guide-drawing"), "blocks.0.attn.weights")
-  expect(Number(text.split(" ").at(-1))).toBeCloseTo(Number(weights.data[17 + 1]), 5)
+  expect(Number(await readout.locator("b").textContent())).toBeCloseTo(Number(weights.data[17 + 1]), 5)
+  // The sum behind it, term by term.
+  const play = page.locator("#softmax .running")
+  expect(await play.locator(".sum").textContent()).toMatch(/\/ Σ = /)
+  await play.getByLabel("Terms").fill("1")
+  const score = Number(tensor(golden("guide-drawing"), "blocks.0.attn.scores").data[17])
+  const shownScore = Number(
+    /e\^(\S+) =/.exec((await play.locator(".sum").textContent())?.replaceAll("−", "-") ?? "")?.[1],
+  )
+  expect(shownScore).toBeCloseTo(score, 2)
   await page.getByRole("button", { name: "Enlarge: attention weights" }).first().click()
   await page.getByRole("dialog").waitFor()
   await expect.poll(() => isPainted(page)).toBe(true)
@@ -90,8 +99,16 @@ test("compares all maps by one scale, and keeps the label in its envelope", asyn
           .join(),
       )
   expect(new Set((await veils()).split(","))).toEqual(new Set(["0"]))
-  await page.getByLabel("Same scale for all maps").check()
+  await page.locator("#repeat").getByLabel("Same scale for all maps").check()
   await expect.poll(async () => (await veils()).split(",").filter((veil) => veil === "0").length).toBe(1)
+  // The class after the last block is the model's answer.
+  const { rows, last } = await page.locator('#repeat [data-tap="lens"]').evaluate((element) => {
+    const { view } = element as unknown as { view: { rows: number; data: Float32Array } }
+    return { rows: view.rows, last: Array.from(view.data.slice(-10)) }
+  })
+  expect(rows).toBe(5)
+  for (const [i, p] of tensor(golden("guide-drawing"), "probabilities").data.entries())
+    expect(last[i]).toBeCloseTo(p, 5)
   await visit(page, "label")
   expect(await page.locator("#label .slip").textContent()).toBe("?")
   await page.getByRole("button", { name: "Open the envelope" }).click()
