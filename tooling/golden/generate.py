@@ -34,6 +34,7 @@ GENERATORS = {
     "probe": (),
     "processors": (),
     "objectives": (),
+    "annotated": (),
     "parquet": (),
     "shards": (),
     "variants": (),

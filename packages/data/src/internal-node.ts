@@ -1,8 +1,11 @@
 /** For Vitrine's packages only. It may change in any release. */
 export * from "./internal.ts"
 export { cached, type PixelCache, pixelCache } from "./node/cache.ts"
+export { classesOfLabels } from "./classes.ts"
 export { decodeAdmitted } from "./node/decode.ts"
 export { absolutePaths } from "./node/files.ts"
+export { type ImageRows, imageSizes, type ParquetPlace, withImageRows } from "./node/parquet/image-rows.ts"
+export type { Leaf } from "./parquet/leaves.ts"
 export { openFile, readFileWithin } from "./node/open-file.ts"
 export { serveBatches, workerPool } from "./node/pool.ts"
 export { parseTable } from "./node/tables/parse.ts"

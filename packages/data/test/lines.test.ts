@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { VitrineError } from "@vitrine/core"
+import { goldenPath } from "@vitrine/golden"
 import { characterRows, pixels, resolveLines } from "@vitrine/data/node"
 import fc from "fast-check"
 import sharp from "sharp"
@@ -174,4 +175,23 @@ describe("a folder of lines", () => {
     expect(train.drawn).toEqual({ characters: ["x", "y"], longest: 2 })
     await close()
   })
+})
+
+test.each(["text", "captions"])("lines of Parquet with a column %s", async (name) => {
+  const path = goldenPath(`annotated/${name}.parquet`)
+  const { train, val, skipped, close } = await resolveLines(path, { valFraction: 0.3, seed: 1 })
+  const numbers: number[] = []
+  for (const set of [train, val])
+    for (let i = 0; i < (set?.length ?? 0); i++) {
+      const number = ((await set?.read(i))?.data[0] ?? 0) / 20
+      expect(set?.text(i)).toBe(`line ${number}`)
+      numbers.push(number)
+    }
+  expect(numbers.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 5, 6, 7, 8, 9])
+  expect(skipped).toEqual([expect.stringMatching(/row 4: has no text$/)])
+  await close()
+})
+
+test("Parquet without texts gives no lines, but rows of characters if its classes are such", async () => {
+  await expect(resolveLines(goldenPath("parquet/hub"))).rejects.toThrow('"cat"')
 })

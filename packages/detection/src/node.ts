@@ -4,7 +4,7 @@ export { openDetection } from "./node/open.ts"
 export {
   type AnnotationFormat,
   annotationFormats,
-  resolveDetection,
   type ResolveDetectionOptions,
   type ResolvedDetection,
-} from "./node/resolve.ts"
+} from "./node/options.ts"
+export { resolveDetection } from "./node/resolve.ts"

@@ -19,6 +19,7 @@ const boxes = (source: DetectionSource | null): number[][] => annotated(source).
 
 function pathsOf(source: DetectionSource | null): readonly string[] {
   const { images } = annotated(source)
+  if (images.kind === "parquet") return images.files.map(({ path }) => path)
   return images.kind === "files" ? [...absolutePaths(images)] : images.names
 }
 

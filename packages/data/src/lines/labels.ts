@@ -13,6 +13,15 @@ export const labelLimits: { readonly characters: number; readonly lines: number 
   lines: 10_000_000,
 }
 
+/** Why a text cannot be a line's, or undefined. */
+export function lineFault(text: string): string | undefined {
+  if (text === "") return "has no text"
+  const { length } = Array.from(text)
+  return length > labelLimits.characters
+    ? `its text has ${length} characters; up to ${labelLimits.characters} are read`
+    : undefined
+}
+
 /**
  * Reads `labels.tsv` or `labels.jsonl`. Each line of `labels.tsv` has a file, a tab and the file's text. A first line
  * `file⇥text` is a header. Each line of `labels.jsonl` is an object with `file` and `text`. Texts are composed (NFC)

@@ -4,10 +4,12 @@ import { stat } from "node:fs/promises"
 import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
 import type { DatasetSource } from "../dataset.ts"
-import { type LineLabel, labelLimits, parseLabels } from "../lines/labels.ts"
+import { type LineLabel, lineFault, parseLabels } from "../lines/labels.ts"
 import type { LineSet } from "../lines/lines.ts"
 import { characterRows } from "../lines/rows.ts"
 import { openDataset } from "./open.ts"
+import type { ParquetPlace } from "./parquet/image-rows.ts"
+import { parquetLines } from "./parquet/lines.ts"
 import { resolveData } from "./resolve.ts"
 import { type FileTree, openTree } from "./tree.ts"
 
@@ -38,6 +40,7 @@ const mostLabelBytes = 256 * 2 ** 20
  * Opens images of lines:
  * - a folder or archive with `labels.tsv` or `labels.jsonl`, or with one in `train` and one in `val` (`valid`,
  *   `validation`, `test`). The paths in such a file are relative to its folder.
+ * - Parquet with a column of texts beside the images, such as `text` or `caption`; of several texts the first;
  * - any data for `resolveData` whose classes are characters, such as MNIST's files. Rows are made of these images.
  *   Validation rows consist only of validation images.
  *
@@ -45,8 +48,12 @@ const mostLabelBytes = 256 * 2 ** 20
  * twice.
  * @throws VitrineError with the path and what was expected
  */
-export async function resolveLines(path: string, options: ResolveLinesOptions = {}): Promise<ResolvedLines> {
+export async function resolveLines(path: ParquetPlace, options: ResolveLinesOptions = {}): Promise<ResolvedLines> {
   const { valFraction = 0.1, seed = 0, characters = [1, 5] } = options
+  const parquet = await parquetLines(path, { valFraction, seed })
+  if (parquet !== undefined) return parquet
+  if (typeof path !== "string")
+    throw new VitrineError("file", `${path.title}: has no column of texts beside its images`)
   const tree = await labelled(path)
   if (tree === undefined) {
     const { train, val } = await resolveData(path, { seed, valFraction, testValidates: true })
@@ -155,11 +162,7 @@ function decoded(bytes: Uint8Array, name: string): string {
 function faultOf(text: string, isThere: boolean, isTwice: boolean): string | undefined {
   if (!isThere) return "there is no such file"
   if (isTwice) return "is named twice"
-  if (text === "") return "has no text"
-  const { length } = Array.from(text)
-  return length > labelLimits.characters
-    ? `its text has ${length} characters; up to ${labelLimits.characters} are read`
-    : undefined
+  return lineFault(text)
 }
 
 function divided(

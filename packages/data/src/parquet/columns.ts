@@ -82,7 +82,8 @@ function pathsOf({ element, children }: SchemaTree): ImageColumn | undefined {
     : undefined
 }
 
-function isBytes({ element: { type, converted_type, logical_type } }: SchemaTree): boolean {
+/** Whether a column holds bytes and no text. */
+export function isBytes({ element: { type, converted_type, logical_type } }: SchemaTree): boolean {
   return type === "BYTE_ARRAY" && converted_type === undefined && logical_type === undefined
 }
 
@@ -110,7 +111,7 @@ function typeOf(feature: unknown): unknown {
 }
 
 /** The names of a ClassLabel, which may stand in a list. */
-function classNamesOf(feature: unknown): readonly string[] | undefined {
+export function classNamesOf(feature: unknown): readonly string[] | undefined {
   const { feature: inner, names }: { readonly feature?: unknown; readonly names?: unknown } = Object(feature)
   if (typeOf(feature) === "ClassLabel")
     return Array.isArray(names)

@@ -1,5 +1,5 @@
 import type { Admit } from "@vitrine/data/internal"
-import type { FilesSource, Image, PackedSource, Size } from "@vitrine/data"
+import type { FilesSource, Image, PackedSource, ParquetSource, Size } from "@vitrine/data"
 import type { Objects } from "./objects.ts"
 
 /** Images with their objects, which are read one by one. */
@@ -32,12 +32,12 @@ export interface ScenesSource {
   readonly imageSize?: Size
 }
 
-/** Images in a folder or an archive, with objects from annotation files. */
+/** Images in a folder, an archive or Parquet, with objects from annotations. */
 export interface AnnotatedSource {
   readonly kind: "annotated"
   readonly name: string
   readonly classes: readonly string[]
-  readonly images: FilesSource | PackedSource
+  readonly images: FilesSource | PackedSource | ParquetSource
   /** [height, width] of each image by the annotations. */
   readonly sizes: readonly Size[]
   readonly objects: readonly Objects[]

@@ -2,40 +2,15 @@ import { stat } from "node:fs/promises"
 import { basename, dirname } from "node:path"
 import { foldKey, hasRow, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { isImagePath } from "@vitrine/data"
-import { type FileTree, openTree, textLines } from "@vitrine/data/internal/node"
+import { type FileTree, openTree, type ParquetPlace, textLines } from "@vitrine/data/internal/node"
 import { type AnnotatedImage, type RawObject, validObjects } from "../data/annotations.ts"
 import { parseCoco } from "../data/coco.ts"
 import type { AnnotatedSource, DetectionSource } from "../data/dataset.ts"
 import { sceneClasses } from "../data/scenes.ts"
 import { type FaultList, type Faults, faultList } from "../data/faults.ts"
 import { parseVoc, type VocImage } from "../data/voc.ts"
-
-/** The formats of annotations. */
-export const annotationFormats = ["coco", "voc"] as const
-/** The formats of annotations. */
-export type AnnotationFormat = (typeof annotationFormats)[number]
-
-/** How a path becomes data with boxes. */
-export interface ResolveDetectionOptions {
-  /** The format of the annotations. By default it is COCO's if there are such files, else Pascal VOC's. */
-  readonly format?: AnnotationFormat | undefined
-  /** The share of the images for validation if the data have no validation or test set; 0.1 by default. */
-  readonly valFraction?: number | undefined
-  /** Decides which images are for validation, and the content of the built-in scenes; 0 by default. */
-  readonly seed?: number | undefined
-  /** [height, width] of the built-in scenes. */
-  readonly imageSize?: readonly [number, number] | undefined
-}
-
-/** The data with boxes that a path holds. A split that it lacks is null. */
-export interface ResolvedDetection {
-  readonly classes: readonly string[]
-  readonly train: DetectionSource | null
-  readonly val: DetectionSource | null
-  readonly test: DetectionSource | null
-  /** The annotations that were left out or changed. */
-  readonly faults: Faults
-}
+import type { ResolvedDetection, ResolveDetectionOptions } from "./options.ts"
+import { resolveParquetDetection } from "./parquet.ts"
 
 /** The split of each list of Pascal VOC, by the list's name. */
 const vocLists = { train: "train", val: "val", test: "test", trainval: "train" } as const
@@ -57,6 +32,8 @@ const mostList = 16 * 2 ** 20
  * - a folder or a .tar, .tar.gz or .tgz with annotations in COCO's JSON (or such a JSON file) and with images anywhere
  *   below. The splits follow from the names of several JSON files or their folders, or from the images' field `split`.
  *   Otherwise the split is random;
+ * - Parquet, here or at an address, with images and lists of boxes and categories, as data sets of the Hugging Face
+ *   hub have them (`objects`);
  * - a folder or archive with Pascal VOC's XML: `Annotations/*.xml` and `ImageSets/Main/train.txt` …, or folders called
  *   train and val.
  *
@@ -64,12 +41,16 @@ const mostList = 16 * 2 ** 20
  * @throws VitrineError that names the path and what was expected
  */
 export async function resolveDetection(
-  pathOrName: string,
+  pathOrName: ParquetPlace,
   options: ResolveDetectionOptions = {},
 ): Promise<ResolvedDetection> {
   const { format, valFraction = 0.1, seed = 0, imageSize } = options
   if (!(valFraction >= 0 && valFraction < 1))
     throw new VitrineError("config", `valFraction must be in [0, 1), got ${valFraction}`)
+  const parquet =
+    pathOrName === "scenes" ? undefined : await resolveParquetDetection(pathOrName, { ...options, valFraction, seed })
+  if (parquet !== undefined) return parquet
+  if (typeof pathOrName !== "string") throw new VitrineError("file", `${pathOrName.title}: holds no Parquet`)
   const entry = await stat(pathOrName).catch(() => undefined)
   if (pathOrName === "scenes" && !entry?.isDirectory()) return resolvedScenes(seed, imageSize)
   if (entry === undefined)

@@ -7,6 +7,7 @@ import {
   resolveData,
   resolveRemoteParquet,
 } from "@vitrine/data/node"
+import type { ParquetPlace } from "@vitrine/data/internal/node"
 import { isDatasetName } from "@vitrine/hub"
 import { hubDataset } from "@vitrine/hub/node"
 
@@ -17,6 +18,24 @@ export interface LocatedData {
   readonly shown: string
   /** An absolute path, a built-in name, an address without secrets, or `hf:datasets/owner/name@commit`. */
   readonly origin: string
+}
+
+/** A place with annotated data, and the name by which a run finds them again. */
+export interface LocatedPlace {
+  readonly place: ParquetPlace
+  readonly origin: string
+}
+
+/**
+ * Finds the files of a data set of the Hugging Face hub. Other names are places themselves.
+ * @param builtIn a name that is no path
+ */
+export async function locatePlace(name: string, builtIn?: string): Promise<LocatedPlace> {
+  if (isDatasetName(name)) {
+    const { name: title, files: parts } = await hubDataset(name)
+    return { place: { title, parts }, origin: title }
+  }
+  return { place: name, origin: isAddress(name) ? plainAddress(name) : name === builtIn ? name : resolve(name) }
 }
 
 /**

@@ -6,7 +6,7 @@ export const annotationFlags = {
   annotations: {
     group: "Detection (--task detect):",
     value: "<kind>",
-    help: "which to read, where the data have both; default: coco",
+    help: "which to read, where the data have both; of Parquet, whether boxes are x, y, width, height (coco) or corners (voc); default: coco",
     choices: annotationFormats,
   },
 } as const satisfies Flags

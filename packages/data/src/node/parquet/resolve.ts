@@ -24,23 +24,12 @@ export async function resolveParquet(
   title: string,
   options: ParquetOptions,
 ): Promise<ResolvedData> {
-  const parts = namedShards(names, title)
-  const files: OpenPart[] = []
-  const closers: (() => Promise<void>)[] = []
-  try {
-    for (const { name, split } of parts) {
-      const path = join(folder, name)
-      const { file, size } = await openFile(path)
-      closers.push(() => file.close())
-      files.push({ path, split, file: await openParquetFile(fileSource(file, size, path)) })
-    }
+  return withLocalParts(folder, names, title, async (files) => {
     const images = columnOfImages(files, title, options)
     if (images?.kind !== "bytes" || holdsNoBytes(files, images))
-      return await resolvePaths(folder, parts, files, images, title, options)
-    return await resolveBytes(files, images, title, options)
-  } finally {
-    for (const close of closers) await close()
-  }
+      return resolvePaths(folder, namedShards(names, title), files, images, title, options)
+    return resolveBytes(files, images, title, options)
+  })
 }
 
 /** A Parquet file on a server: its address, and a name that may say its split. */
@@ -57,18 +46,63 @@ export async function resolveRemoteParquet(
   title: string,
   options: ParquetOptions,
 ): Promise<ResolvedData> {
+  return withRemoteParts(parts, title, (files) =>
+    resolveBytes(files, bytesOfImages(files, title, options), title, options),
+  )
+}
+
+/** Opens some Parquet files of a folder, and closes them after their use. */
+export async function withLocalParts<T>(
+  folder: string,
+  names: readonly string[],
+  title: string,
+  use: (files: readonly OpenPart[]) => Promise<T>,
+): Promise<T> {
+  const files: OpenPart[] = []
+  const closers: (() => Promise<void>)[] = []
+  try {
+    for (const { name, split } of namedShards(names, title)) {
+      const path = join(folder, name)
+      const { file, size } = await openFile(path)
+      closers.push(() => file.close())
+      files.push({ path, split, file: await openParquetFile(fileSource(file, size, path)) })
+    }
+    return await use(files)
+  } finally {
+    for (const close of closers) await close()
+  }
+}
+
+/** Opens Parquet files on servers. */
+export async function withRemoteParts<T>(
+  parts: readonly RemotePart[],
+  title: string,
+  use: (files: readonly OpenPart[]) => Promise<T>,
+): Promise<T> {
   const splits = namedShards(
     parts.map(({ name }) => name),
     title,
   )
-  const files = await mapConcurrently(parts, partsAtOnce, async (part, i): Promise<OpenPart> => {
-    const { split } = at(splits, i)
-    const { url: path, authorization } = part
-    return { path, authorization, split, file: await openParquetFile(await remoteSource(part)) }
-  })
+  return use(
+    await mapConcurrently(parts, partsAtOnce, async (part, i): Promise<OpenPart> => {
+      const { split } = at(splits, i)
+      const { url: path, authorization } = part
+      return { path, authorization, split, file: await openParquetFile(await remoteSource(part)) }
+    }),
+  )
+}
+
+/**
+ * The column with the images of open files.
+ * @throws VitrineError (file) if it does not hold the bytes of images
+ */
+export function bytesOfImages(files: readonly OpenPart[], title: string, options: ParquetOptions): BytesColumn {
   const images = columnOfImages(files, title, options)
-  if (images?.kind === "bytes" && !holdsNoBytes(files, images)) return resolveBytes(files, images, title, options)
-  throw new VitrineError("file", `${title}: holds paths of images and not the images, which are read from a disk alone`)
+  if (images?.kind === "bytes" && !holdsNoBytes(files, images)) return images
+  throw new VitrineError(
+    "file",
+    `${title}: holds paths of images and not the images: write the bytes of the images into the files`,
+  )
 }
 
 function columnOfImages(

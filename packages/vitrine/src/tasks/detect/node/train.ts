@@ -1,4 +1,3 @@
-import { resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { DetectionEvaluation } from "@vitrine/detection"
 import {
@@ -9,6 +8,7 @@ import {
   resolveDetection,
 } from "@vitrine/detection/node"
 import type { TrainEvent } from "@vitrine/trainer"
+import { locatePlace } from "../../../node/data.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { type OpenRun, runTask } from "../../../run.ts"
 import type { DetectionRecipe } from "../recipe-type.ts"
@@ -57,12 +57,13 @@ function platformOf(options: TrainDetectorOptions): DetectorPlatform {
       if (data === undefined) throw new VitrineError("config", "training a detector needs data: a path, or scenes")
       const { seed = 0, valFraction = 0.1, format } = stored ?? options
       const imageSize = stored?.recipe.imageSize ?? options.recipe?.imageSize
-      const { train, val, test, faults } = await resolveDetection(data, { format, valFraction, seed, imageSize })
+      const { place, origin } = await locatePlace(data, "scenes")
+      const { train, val, test, faults } = await resolveDetection(place, { format, valFraction, seed, imageSize })
       if (train === null) throw new VitrineError("file", `${data}: has no training images`)
       const validation = val ?? test
       return {
         name: data,
-        origin: data === "scenes" ? data : resolve(data),
+        origin,
         format,
         builtIn: train.kind === "scenes",
         faults,

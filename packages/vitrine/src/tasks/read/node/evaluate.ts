@@ -1,6 +1,7 @@
 import { showValue, VitrineError } from "@vitrine/core"
 import { resolveLines } from "@vitrine/data/node"
 import type { SearchOptions } from "@vitrine/seq2seq"
+import { locatePlace } from "../../../node/data.ts"
 import { measureReader, type ReaderFigures } from "../evaluate.ts"
 import { type LoadReaderOptions, loadReader } from "./load.ts"
 
@@ -37,7 +38,8 @@ export async function evaluateReader(path: string, options: EvaluateReaderOption
   try {
     const { seed, valFraction, recipe, data: trainingData } = reader.record
     const name = data ?? trainingData
-    const resolved = await resolveLines(name, { seed, valFraction, characters: recipe.characters })
+    const { place } = await locatePlace(name)
+    const resolved = await resolveLines(place, { seed, valFraction, characters: recipe.characters })
     closers.push(resolved.close)
     const part = resolved[split]
     if (part === null) throw new VitrineError("config", `${name}: has no validation lines; evaluate on split "train"`)

@@ -1,8 +1,9 @@
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { resolveLines } from "@vitrine/data/node"
 import type { TextEvaluation } from "@vitrine/seq2seq"
 import type { TrainEvent } from "@vitrine/trainer"
+import { locatePlace } from "../../../node/data.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { runTask } from "../../../run.ts"
 import type { ReadingRecipe } from "../recipe-type.ts"
@@ -44,6 +45,7 @@ async function openLines(path: string | undefined, splitting: LineSplitting): Pr
   const { data = splitting.data, ...options } = { ...splitting, ...(path !== undefined && { data: path }) }
   if (data === undefined) throw new VitrineError("config", "training a model to read needs data: a path")
   const { characters, ...rest } = options
-  const lines = await resolveLines(data, { ...rest, ...(characters && { characters }) })
-  return { ...lines, name: data, origin: resolve(data) }
+  const { place, origin } = await locatePlace(data)
+  const lines = await resolveLines(place, { ...rest, ...(characters && { characters }) })
+  return { ...lines, name: data, origin }
 }
