@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import type { Page } from "playwright"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { openSite, type Site, type Visit } from "./site.ts"
+import { openSite, type Site, type Visit } from "../browser/site.ts"
 
 /** PNG pictures in a colour, each with other stripes. */
 function pictures(page: Page, color: string, count: number): Promise<string[]> {
@@ -29,8 +29,7 @@ function pictures(page: Page, color: string, count: number): Promise<string[]> {
 const filesOf = (images: readonly string[]): { name: string; mimeType: string; buffer: Buffer }[] =>
   images.map((image, i) => ({ name: `${i}.png`, mimeType: "image/png", buffer: Buffer.from(image, "base64") }))
 
-// It loads an engine and a model, so it runs by hand: npm run test:long.
-describe.runIf(process.env.LONG)("teaching classes", () => {
+describe("teaching classes", () => {
   let site: Site
   let visit: Visit
   beforeAll(async () => {
