@@ -36,7 +36,14 @@ export async function writeBackbone(source, out, facts = {}) {
     return [name, { dtype: "F16", shape, data: float16Bits(data, name) }]
   })
   const json = await toTimmConfig(config, { preprocessing, labels })
-  const about = { name: source.replace(/\/+$/, "").split("/").at(-1), licence: await licenceOf(source), ...facts }
+  const sizes = parameters.map(({ shape }) => shape.reduce((n, size) => n * size, 1))
+  const size = { parameters: sizes.reduce((a, b) => a + b), side: Math.max(...config.imageSize) }
+  const about = {
+    ...size,
+    name: source.replace(/\/+$/, "").split("/").at(-1),
+    licence: await licenceOf(source),
+    ...facts,
+  }
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
   await writeFile(join(out, "config.json"), `${JSON.stringify(json)}\n`)

@@ -53,8 +53,10 @@ export interface Guess {
 }
 
 export interface Teaching {
-  /** Opens the site's backbone, or one of the reader's files. Features of the former are kept. */
-  open(entries?: readonly Entry[]): Promise<BackboneSummary>
+  /** Facts of the site's backbone, which is fetched with the first picture. */
+  about(): Promise<BackboneSummary>
+  /** Opens a model of the reader in its place. Features of the former model are kept. */
+  open(entries: readonly Entry[]): Promise<BackboneSummary>
   /** The files of the backbone. */
   files(): Promise<readonly Entry[]>
   /**
@@ -96,6 +98,9 @@ const nearlySame = 0.985
 /** The sides of the small copy that the page shows, and of a glance. */
 const [thumbSide, glanceSide] = [112, 12]
 
+/** A page computes in plain TypeScript. A model with more parameters would take many seconds for a picture. */
+const mostInPage = 8e6
+
 /** The number of mirror images in a batch. */
 const mirrorsAtOnce = 4
 
@@ -105,7 +110,6 @@ const mirrorsAtOnce = 4
  */
 export function createTeaching(folder: string): Teaching {
   let files: ModelFiles | undefined
-  let about = { licence: "", data: "" }
   let opening: Promise<Model<ImageInput>> | undefined
   /** A number for the backbone in the keys of features. */
   let turn = 0
@@ -114,11 +118,7 @@ export function createTeaching(folder: string): Teaching {
   const features = new Map<string, PictureFeatures>()
 
   const model = async (): Promise<Model<ImageInput>> => {
-    if (files === undefined) {
-      const facts: unknown = await (await fetch(`${folder}about.json`)).json()
-      about = { licence: textIn(facts, "licence"), data: textIn(facts, "data") }
-      files = { name: textIn(facts, "name"), files: await publishedModel(folder) }
-    }
+    files ??= { name: "", files: await publishedModel(folder) }
     opening ??= openBackbone(files)
     return opening
   }
@@ -148,25 +148,29 @@ export function createTeaching(folder: string): Teaching {
     return onModel(async (open) => withHead(await wholeModel(open), head, labels))
   }
   return {
-    async open(entries) {
-      const next = entries === undefined ? undefined : await droppedModel(entries)
-      const opened = next === undefined ? undefined : await openBackbone(next)
-      if (opened !== undefined) {
-        const last = opening
-        files = next
-        about = { licence: "", data: "" }
-        opening = Promise.resolve(opened)
-        turn++
-        taught = undefined
-        await (await last?.catch(() => undefined))?.close()
-      }
-      const { config } = await onModel(async (open) => open)
+    async about() {
+      const facts: unknown = await (await fetch(`${folder}about.json`)).json()
       return {
-        name: files?.name ?? "",
-        parameters: imageModel(config).parameters.reduce((sum, { shape }) => sum + shape.reduce((n, d) => n * d, 1), 0),
-        side: Math.max(...config.imageSize),
-        ...about,
+        name: textIn(facts, "name"),
+        parameters: Number(valueIn(facts, "parameters")),
+        side: Number(valueIn(facts, "side")),
+        licence: textIn(facts, "licence"),
+        data: textIn(facts, "data"),
       }
+    },
+    async open(entries) {
+      const next = await droppedModel(entries)
+      const opened = await openBackbone(next)
+      const last = opening
+      files = next
+      opening = Promise.resolve(opened)
+      turn++
+      taught = undefined
+      await (await last?.catch(() => undefined))?.close()
+      const { config } = opened
+      const sizes = imageModel(config).parameters.map(({ shape }) => shape.reduce((n, d) => n * d, 1))
+      const parameters = sizes.reduce((a, b) => a + b, 0)
+      return { name: next.name, parameters, side: Math.max(...config.imageSize), licence: "", data: "" }
     },
     async files() {
       await model()
@@ -264,6 +268,9 @@ export function createTeaching(folder: string): Teaching {
     },
     async page(texts) {
       const model = await whole()
+      const numbers = Object.values(model.weights).reduce((sum, { length }) => sum + length, 0)
+      if (numbers > mostInPage)
+        throw new VitrineError("config", "this model is too large for one page: take the model folder")
       const [{ default: script }, { ownPage }] = await Promise.all([
         import("virtual:own-page"),
         import("../own-page/own-page.ts"),

@@ -20,7 +20,8 @@ export interface TeachClass {
 
 /** A picture that the reader tried, and the guess. */
 export interface Trial {
-  readonly picture: ImageData
+  /** A small copy, or null for the camera. */
+  readonly picture: ImageData | null
   readonly guesses: readonly Guess[]
   /** The class of the picture, if its folder has the name of one. */
   readonly truth: string | null
@@ -55,10 +56,17 @@ export async function attempt(work: (teaching: Remote<Teaching>) => Promise<void
   }
 }
 
-/** Opens the site's backbone at the first call, or a model of the reader. */
-export async function openBackbone(entries?: readonly Entry[]): Promise<void> {
+/** Makes two empty classes, and reads the facts of the site's backbone. */
+export async function begin(): Promise<void> {
   if (classes.value.length === 0) classes.value = [newClass(), newClass()]
-  if (entries === undefined && backbone.value !== null) return
+  if (backbone.value !== null) return
+  await attempt(async (remote) => {
+    backbone.value = await remote.about()
+  })
+}
+
+/** Opens a model of the reader, whose features are then taken. */
+export async function openBackbone(entries: readonly Entry[]): Promise<void> {
   await attempt(async (remote) => {
     backbone.value = await remote.open(entries)
   })
@@ -203,7 +211,12 @@ const isStale = signal(false)
 /** Fits the head, then computes features of mirror images while nothing changes, and fits it again. */
 async function learn(): Promise<void> {
   isStale.value = true
-  if (isLearning || backbone.value === null) return
+  if (isLearning) return
+  // Without pictures there is no need of the model.
+  if (classes.value.every(({ pictures }) => pictures.length === 0)) {
+    lesson.value = null
+    return
+  }
   isLearning = true
   try {
     while (isStale.value) {
@@ -255,7 +268,7 @@ export async function tryPicture(picture: Blob | ImageData, folder: string | nul
 export async function tryFrame(frame: ImageData): Promise<void> {
   const remote = await teaching()
   const guesses = await remote.guess(transfer(frame, [frame.data.buffer]))
-  trial.value = { picture: new ImageData(1, 1), guesses, truth: null }
+  trial.value = { picture: null, guesses, truth: null }
 }
 
 const trialSide = 160

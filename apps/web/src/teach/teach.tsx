@@ -17,7 +17,7 @@ export function Teach(): JSX.Element {
   /** The class whose card shows the camera. */
   const filmed = useSignal<number | null>(null)
   useEffect(() => {
-    void state.openBackbone()
+    void state.begin()
     return closeCamera
   }, [])
   const { value: backbone } = state.backbone

@@ -57,7 +57,7 @@ export function Try({ onFilm }: { readonly onFilm: (key: null) => void }): JSX.E
           {isLive.value && stream.value !== null ? <Live /> : null}
           {trial === null ? null : (
             <div class="prediction" data-trial>
-              {isLive.value || trial.picture.width === 1 ? null : (
+              {trial.picture === null ? null : (
                 <div class="tried">
                   <Thumb image={trial.picture} />
                   {trial.truth === null ? null : <small>{t.truth(trial.truth)}</small>}

@@ -29,7 +29,7 @@ export function SampleFigure({ sample }: { readonly sample: Sample }): JSX.Eleme
         ))}
       </div>
       <figcaption>
-        <span aria-hidden="true">{isRight ? "✓" : "✗"}</span> {className(predicted)} <b>{percent(probability)}</b>
+        <span aria-hidden="true">{isRight ? "✓" : "✗"}</span> {className(predicted)} <b>{percent(probability)}</b>{" "}
         {isRight ? null : <small>{t.truth(className(label))}</small>}
       </figcaption>
     </figure>
