@@ -87,7 +87,11 @@ export const sections = [
   { title: "API", pages: [page("api/index", null)] },
   {
     title: "Compared",
-    pages: [page("compared/libraries", "docs/compared.md"), page("compared/families", "docs/comparison.md")],
+    pages: [
+      page("compared/libraries", "docs/compared.md"),
+      page("compared/families", "docs/comparison.md"),
+      page("compared/guides", "docs/compared-guides.md"),
+    ],
   },
   {
     title: "Contributing",
