@@ -1,5 +1,5 @@
 import { type Signal, signal, useSignal } from "@preact/signals"
-import type { JSX, TargetedPointerEvent } from "preact"
+import type { JSX, TargetedKeyboardEvent, TargetedPointerEvent } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 import { messageOf } from "../engine/client.ts"
 import type { Example } from "../engine/images.ts"
@@ -91,10 +91,13 @@ function Thumb({ image }: { readonly image: ImageData }): JSX.Element {
   return <canvas ref={canvas} width={image.width} height={image.height} aria-hidden="true" />
 }
 
+/** A place on the pad, in its pixels. */
+type Place = readonly [x: number, y: number]
+
 function Pad({ onPicture }: { readonly onPicture: (image: ImageData) => void }): JSX.Element {
   const t = strings.value.train
   const canvas = useRef<HTMLCanvasElement>(null)
-  const last = useRef<readonly [number, number] | null>(null)
+  const last = useRef<Place | null>(null)
   const context = (): CanvasRenderingContext2D | null | undefined =>
     canvas.current?.getContext("2d", { willReadFrequently: true })
   const clear = (): void => {
@@ -104,14 +107,13 @@ function Pad({ onPicture }: { readonly onPicture: (image: ImageData) => void }):
     to.fillRect(0, 0, side, side)
   }
   useEffect(clear, [])
-  const draw = (event: TargetedPointerEvent<HTMLCanvasElement>): void => {
+  const placeOf = (event: TargetedPointerEvent<HTMLCanvasElement>): Place => {
+    const box = event.currentTarget.getBoundingClientRect()
+    return [((event.clientX - box.left) * side) / box.width, ((event.clientY - box.top) * side) / box.height]
+  }
+  const lineTo = (at: Place): void => {
     const to = context()
     if (!to || last.current === null) return
-    const box = event.currentTarget.getBoundingClientRect()
-    const at = [
-      ((event.clientX - box.left) * side) / box.width,
-      ((event.clientY - box.top) * side) / box.height,
-    ] as const
     to.strokeStyle = "#111"
     to.lineWidth = 9
     to.lineCap = "round"
@@ -121,29 +123,62 @@ function Pad({ onPicture }: { readonly onPicture: (image: ImageData) => void }):
     to.stroke()
     last.current = at
   }
+  // The keyboard has a pen too: arrows move it, Space lowers and lifts it.
+  const pen = useSignal<{ readonly at: Place; readonly isDown: boolean } | null>(null)
+  const onKey = (event: TargetedKeyboardEvent<HTMLCanvasElement>): void => {
+    const { at, isDown } = pen.value ?? { at: [side / 2, side / 2] as const, isDown: false }
+    const step = event.shiftKey ? 12 : 4
+    const [right, down] =
+      { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key] ?? []
+    if (event.key === " ") {
+      last.current = isDown ? null : at
+      lineTo(at)
+      pen.value = { at, isDown: !isDown }
+    } else if (right !== undefined && down !== undefined) {
+      const within = (value: number): number => Math.min(side, Math.max(0, value))
+      const next: Place = [within(at[0] + step * right), within(at[1] + step * down)]
+      lineTo(next)
+      pen.value = { at: next, isDown }
+    } else return
+    event.preventDefault()
+  }
+  const shown = pen.value
   return (
     <div class="maker">
-      <canvas
-        class="pad"
-        ref={canvas}
-        width={side}
-        height={side}
-        role="img"
-        aria-label={t.pad}
-        onPointerDown={(event) => {
-          event.currentTarget.setPointerCapture(event.pointerId)
-          const box = event.currentTarget.getBoundingClientRect()
-          last.current = [
-            ((event.clientX - box.left) * side) / box.width,
-            ((event.clientY - box.top) * side) / box.height,
-          ]
-          draw(event)
-        }}
-        onPointerMove={draw}
-        onPointerUp={() => {
-          last.current = null
-        }}
-      />
+      <div class="pad-field">
+        <canvas
+          class="pad"
+          ref={canvas}
+          width={side}
+          height={side}
+          role="application"
+          tabIndex={0}
+          aria-label={t.pad}
+          onPointerDown={(event) => {
+            event.currentTarget.setPointerCapture(event.pointerId)
+            last.current = placeOf(event)
+            lineTo(last.current)
+          }}
+          onPointerMove={(event) => lineTo(placeOf(event))}
+          onPointerUp={() => {
+            last.current = null
+          }}
+          onKeyDown={onKey}
+          onBlur={() => {
+            last.current = null
+            pen.value = null
+          }}
+        />
+        {shown === null ? null : (
+          <span
+            class={`pen ${shown.isDown ? "down" : ""}`}
+            style={{ left: `${(100 * shown.at[0]) / side}%`, top: `${(100 * shown.at[1]) / side}%` }}
+          />
+        )}
+      </div>
+      <output class="pen-place" aria-live="polite">
+        {shown === null ? null : t.pen(shown.at[0], shown.at[1], shown.isDown)}
+      </output>
       <div class="actions">
         <button
           type="button"

@@ -124,6 +124,16 @@ test("starts from a model of the reader's, and learns from drawings made in the 
 
   await page.getByLabel("Draw or photograph").check()
   const pad = page.getByLabel(/Drawing pad/)
+  // The keyboard draws too.
+  await pad.focus()
+  for (const key of ["Space", "Shift+ArrowRight", "Space"]) await page.keyboard.press(key)
+  const middle = await pad.evaluate((canvas) => {
+    if (!(canvas instanceof HTMLCanvasElement)) return null
+    const { data } = canvas.getContext("2d")?.getImageData(canvas.width / 2 + 6, canvas.height / 2, 1, 1) ?? {}
+    return data?.[0]
+  })
+  expect(middle).toBeLessThan(40)
+  await page.getByRole("button", { name: "Clear" }).click()
   for (const name of ["A", "B"]) {
     await page.getByRole("radio", { name: new RegExp(`^${name} `) }).check()
     for (let i = 0; i < 4; i++) {
