@@ -1,10 +1,10 @@
-import { adam, cases, configOf, inferGraph, trainGraph, trainSlots, weightsIn } from "./cases.mjs"
+import { adam, caseOf, configOf, inferGraph, trainGraph, trainSlots, weightsIn } from "./cases.mjs"
 import { answer } from "./contender.mjs"
 import { dataOf, scalarsAt } from "./steps.mjs"
 
 /** Answers for a backend of ours, with the weights in a folder. */
 export async function answerCase(caseName, folder, backend) {
-  const { train, model, batch } = cases[caseName]
+  const { train, model, batch } = caseOf(caseName)
   const config = configOf(model)
   const weights = weightsIn(`${folder}/${model}.safetensors`)
   const { images, targets, weights: ones } = dataOf(config, batch)

@@ -1,6 +1,7 @@
 // The cases, and what every contender is given: the same weights, images sin(0.7 i) and labels 0, 1, 2, …
-import { openSync, readSync } from "node:fs"
+import { openSync, readSync, writeFileSync } from "node:fs"
 import { graph, ops, rootScope, vit, vitConfig, vitParameters } from "@vitrine/core"
+import { graphCost } from "@vitrine/core/backend"
 import { adamOf, adamUpdates, meanLoss, slotsOf } from "./steps.mjs"
 
 const small = { mlpDim: 768, dim: 192, heads: 3 }
@@ -20,7 +21,51 @@ export const cases = {
 }
 export const adam = adamOf(1e-3)
 
-export const configOf = (model) => vitConfig(models[model])
+/**
+ * A case by its name, such as `train-ti-b8`. `ti@384` has images of 384², and `ti@224x24` besides 24 blocks.
+ */
+export function caseOf(name) {
+  const [kind, model, batch] = name.split("-")
+  return { train: kind === "train", model, batch: Number(batch.slice(1)) }
+}
+
+export function configOf(model) {
+  const [, base, side, depth] = /^(\w+?)(?:@(\d+)(?:x(\d+))?)?$/.exec(model)
+  const fields = models[base]
+  const imageSize = side === undefined ? fields.imageSize : [Number(side), Number(side)]
+  return vitConfig({ ...fields, imageSize, depth: Number(depth ?? fields.depth) })
+}
+
+/** What a case does: images, parameters, and floating-point operations of one call. */
+export function costOf(name) {
+  const { train, model, batch } = caseOf(name)
+  const config = configOf(model)
+  const { flops } = graphCost((train ? trainGraph : inferGraph)(config), batch)
+  const parameters = vitParameters(config).reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0)
+  return { batch, imageSize: config.imageSize[0], parameters, flops }
+}
+
+/** Writes a model's parameters, numbers that look random, as a safetensors file. */
+export function writeWeights(model, path) {
+  const parameters = vitParameters(configOf(model)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const header = {}
+  let end = 0
+  const chunks = parameters.map(({ name, shape }, j) => {
+    const size = shape.reduce((n, dim) => n * dim, 1)
+    const gain = /norm.*weight$/.test(name)
+    const [scale, shift] = shape.length > 1 ? [Math.sqrt((3 * shape[0]) / size), 0] : gain ? [0.2, 1] : [0.1, 0]
+    const values = Float32Array.from({ length: size }, (_, i) => {
+      const x = 43758.5453 * Math.sin(12.9898 * i + 78.233 * j)
+      return shift + scale * (2 * (x - Math.floor(x)) - 1)
+    })
+    header[name] = { dtype: "F32", shape, data_offsets: [end, (end += 4 * size)] }
+    return Buffer.from(values.buffer)
+  })
+  const text = Buffer.from(JSON.stringify(header))
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(text.length))
+  writeFileSync(path, Buffer.concat([length, text, ...chunks]))
+}
 
 /** Where each tensor lies in a safetensors file. */
 export function weightsIn(path) {

@@ -2,13 +2,16 @@
 import { readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 
-export function peakMiB() {
-  return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]) / 1024)
-}
+const memory = (field) =>
+  Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync("/proc/self/status", "utf8"))[1]) / 1024)
+export const peakMiB = () => memory("VmHWM")
+
+/** The memory of the process before it loads an engine. */
+const baseMiB = memory("VmRSS")
 
 export async function answer(check, call, end = async () => {}) {
   const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
-  say({ ready: true, check, ms: Math.round(process.uptime() * 1000) })
+  say({ ready: true, check, baseMiB, ms: Math.round(process.uptime() * 1000) })
   for await (const line of createInterface({ input: process.stdin })) {
     const times = []
     const cpu = []

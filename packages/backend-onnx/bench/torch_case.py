@@ -20,9 +20,16 @@ case, folder, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
 kind, name, batch = case.split("-")
 batch = int(batch[1:])
 torch.set_num_threads(threads)
-model = VisionTransformer(**MODELS[name])
+# ti@384 has images of 384², and ti@224x24 besides 24 blocks.
+base, _, more = name.partition("@")
+side, _, depth = more.partition("x")
+fields = dict(MODELS[base])
+if side:
+    fields["img_size"] = int(side)
+if depth:
+    fields["depth"] = int(depth)
+model = VisionTransformer(**fields)
 model.load_state_dict(load_file(f"{folder}/{name}.safetensors"))
-fields = MODELS[name]
 x = images(batch, fields.get("in_chans", 3), fields["img_size"], fields["img_size"])
 y = torch.arange(batch) % fields["num_classes"]
 

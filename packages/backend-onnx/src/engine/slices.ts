@@ -197,16 +197,29 @@ export function partsOf(g: Graph, batch: number | undefined, rows: number): Part
   return { stages, rest: { graph: sliced.rest, batch }, totals: sliced.totals }
 }
 
+/** A slice whose values take more bytes than this has only half as many rows. */
+const mostBytes = 2 ** 29
+
 /**
  * The number of examples in a slice: the fewest whose matrix products have `rows` rows, or an eighth of that if there
  * are no totals. With fewer examples, reading the weights and writing the totals would take too much of the time. With
- * more, the values would be larger than necessary.
+ * more, the values would be larger than necessary. Where long sequences or wide models make them larger than half a
+ * GiB, half as many rows are enough. The size depends on shapes alone, so that equal runs have equal bytes.
  */
 export function sliceSize({ stages, totals }: Sliced, batch: number, rows: number): number {
   const least = Object.keys(totals).length === 0 ? rows / 8 : rows
   const exampleRows = rowsPerExample(stages)
-  for (let size = 1; size < batch; size++) if (batch % size === 0 && size * exampleRows >= least) return size
-  return batch
+  const fewest = (count: number): number => {
+    for (let size = 1; size < batch; size++) if (batch % size === 0 && size * exampleRows >= count) return size
+    return batch
+  }
+  const size = fewest(least)
+  return size * bytesPerExample(stages) > mostBytes ? fewest(least / 2) : size
+}
+
+/** The bytes that one more example adds to the values of a slice. */
+function bytesPerExample(stages: readonly Graph[]): number {
+  return Math.max(...stages.map((g) => graphCost(g, 2).peakBytes - graphCost(g, 1).peakBytes))
 }
 
 /** The greatest number of rows of one example in a matrix product with weights. */

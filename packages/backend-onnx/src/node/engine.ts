@@ -20,8 +20,8 @@ export interface NativeOptions {
   readonly executionProviders?: readonly string[]
   /**
    * A batch runs in slices, which need less memory and fit better into the caches. A slice has the fewest examples
-   * whose matrix products have this many rows (tokens), or an eighth of that if nothing is summed over the batch. 4096
-   * by default. Infinity runs whole batches.
+   * whose matrix products have this many rows (tokens), an eighth of that if nothing is summed over the batch, and half
+   * of that if its values would take more than half a GiB. 4096 by default. Infinity runs whole batches.
    */
   readonly sliceRows?: number
   /** The prefix of the name of a file. If it is present, a profile of every run is written there. */

@@ -9,7 +9,9 @@ type Window = Ops["conv2d"]
 /** A number for rows and one for columns. */
 type Pair = readonly [number, number]
 
-const toNchw = (e: Emitter, x: string): string => e.one("Transpose", [x], { attributes: { perm: [0, 3, 1, 2] } })
+/** The same images are turned once for all that read them. */
+const toNchw = (e: Emitter, x: string): string =>
+  e.once(`nchw ${x}`, () => e.one("Transpose", [x], { attributes: { perm: [0, 3, 1, 2] } }))
 const toNhwc = (e: Emitter, x: string): string => e.one("Transpose", [x], { attributes: { perm: [0, 2, 3, 1] } })
 
 /** The padding in ONNX's order: top, left, bottom, right. */
@@ -75,6 +77,8 @@ export const convolutionKernels: OnnxKernels = {
       const image = e.reshape(products, [product(small.slice(0, 3)), dimAt(small, 3)], small)
       return [spread(e, image, small, window.strides, shape)]
     }
+    const phases = phasesOf(dy.shape, weight.shape, window, shape)
+    if (phases !== undefined) return [inPhases(e, dy, weight, window, shape, phases)]
     const [top, bottom, left, right] = window.padding
     /** The number of rows or columns at the end that no window reached. */
     const unreached = (axis: 0 | 1, padding: number): number => {
@@ -105,6 +109,19 @@ export const convolutionKernels: OnnxKernels = {
       return asRows(e, entries, dy.shape.with(3, inputs))
     })
     if (first === undefined) throw new RangeError("a kernel has a place at least")
+    if (manyPlaces(grid, outputs)) {
+      const gradients = turnedRows(e, dy)
+      const products = [first, ...others].map((entries) => {
+        const images = e.reshape(entries, dy.shape.with(3, inputs), [dimAt(dy.shape, 0), elementCount(grid), inputs])
+        const sums = e.one("ReduceSum", [e.one("MatMul", [gradients, images]), e.ints([0])], {
+          attributes: { keepdims: 0 },
+        })
+        return e.reshape(sums, [outputs, inputs], [outputs, inputs, 1])
+      })
+      const [one = "", ...more] = products
+      const joined = more.length === 0 ? one : e.one("Concat", products, { attributes: { axis: 2 } })
+      return [e.reshape(joined, [outputs, inputs, products.length], shape)]
+    }
     const entries = others.length === 0 ? first : e.one("Concat", [first, ...others], { attributes: { axis: 1 } })
     const products = e.one("Gemm", [rows, entries], { attributes: { transA: 1 } })
     if (others.length === 0) return [e.reshape(products, [outputs, inputs], shape)]
@@ -133,6 +150,87 @@ export const convolutionKernels: OnnxKernels = {
     const names = [zeros, e.elements(indices), e.elements(values)]
     return [e.one("ScatterElements", names, { attributes: { axis: 1, reduction: "add" } })]
   },
+}
+
+/**
+ * Whether a weight's gradient is a small product for each image and place of the kernel, and not one for all. There must
+ * be more places in an image than outputs, or else the products of the images are larger than the images.
+ */
+const manyPlaces = (grid: Pair, outputs: number): boolean => elementCount(grid) >= outputs
+
+/** Images as `[batch, channels, places]`. */
+function turnedRows(e: Emitter, x: Value): string {
+  const [batch, , , channels] = fourDims(x.shape)
+  const [height, width] = gridOf(x.shape)
+  const turned: Shape = [batch, channels, height, width]
+  return e.reshape(toNchw(e, e.elements(x)), turned, [batch, channels, height * width])
+}
+
+/** Every `stride`-th row or column of the input, from one on: the convolution that gives its gradients. */
+interface Phase {
+  /** The first place of the kernel, and the number of its places. */
+  readonly start: number
+  readonly count: number
+  readonly pads: Pair
+}
+
+/**
+ * The phases of rows and of columns, in the order of the first row or column of each. Undefined where the input has not
+ * equally many of each phase, or a phase has no place of the kernel.
+ */
+function phasesOf(dy: Shape, weight: Shape, window: Window, x: Shape): readonly [Phase[], Phase[]] | undefined {
+  const along = (axis: 0 | 1): Phase[] | undefined => {
+    const [stride, before] = [window.strides[axis], window.padding[2 * axis] ?? 0]
+    const [size, output, kernel] = [fixed(x, 1 + axis), fixed(dy, 1 + axis), fixed(weight, 2 + axis)]
+    if (size % stride !== 0 || kernel < stride) return undefined
+    const phases = Array.from({ length: stride }, (_, residue): Phase => {
+      const start = (residue + before) % stride
+      const count = Math.ceil((kernel - start) / stride)
+      const first = count - 1 - Math.ceil((before - start) / stride)
+      return { start, count, pads: [first, size / stride - output - first + count - 1] }
+    })
+    return phases.every(({ pads }) => pads.every((n) => n >= 0)) ? phases : undefined
+  }
+  const [rows, columns] = [along(0), along(1)]
+  return rows === undefined || columns === undefined ? undefined : [rows, columns]
+}
+
+/**
+ * The gradient of images as convolutions of `dy` with the turned kernel: one for each phase of rows and of columns, each
+ * with the places of the kernel that meet it.
+ */
+function inPhases(
+  e: Emitter,
+  dy: Value,
+  weight: Value,
+  { strides }: Window,
+  shape: Shape,
+  [rows, columns]: readonly [Phase[], Phase[]],
+): string {
+  const images = toNchw(e, e.elements(dy))
+  const kernel = e.one("Transpose", [e.elements(weight)], { attributes: { perm: [1, 0, 2, 3] } })
+  const [down, across] = strides
+  const [batch, , , channels] = fourDims(shape)
+  const [height, width] = gridOf(shape)
+  const small: Shape = [batch, height / down, width / across, channels]
+  const apart: Shape = [batch, height / down, 1, width / across, 1, channels]
+  const part = (row: Phase, column: Phase): string => {
+    const lasts = [row.start + down * (row.count - 1), column.start + across * (column.count - 1)]
+    const ends = e.ints([-(2 ** 31), -(2 ** 31)])
+    const turned = e.one("Slice", [kernel, e.ints(lasts), ends, e.ints([2, 3]), e.ints([-down, -across])])
+    const pads = [row.pads[0], column.pads[0], row.pads[1], column.pads[1]]
+    return toNhwc(e, e.one("Conv", [images, turned], { attributes: { pads } }))
+  }
+  if (down === 1 && across === 1) {
+    const [row, column] = [rows[0], columns[0]]
+    if (row !== undefined && column !== undefined) return part(row, column)
+  }
+  const lines = rows.map((row) => {
+    const parts = columns.map((column) => e.reshape(part(row, column), small, apart))
+    return parts.length === 1 ? (parts[0] ?? "") : e.one("Concat", parts, { attributes: { axis: 4 } })
+  })
+  const image = lines.length === 1 ? (lines[0] ?? "") : e.one("Concat", lines, { attributes: { axis: 2 } })
+  return e.reshape(image, [batch, height / down, down, width / across, across, channels], shape)
 }
 
 /**
