@@ -7,8 +7,9 @@ import { openTarball } from "./faults.mjs"
 /**
  * A registry on this machine's loopback, in a folder. It holds what is published to it, and passes other packages on
  * from npm's registry.
+ * @param port 0 for a free one
  */
-export async function startRegistry(storage) {
+export async function startRegistry(storage, port = 0) {
   const upstream = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim()
   const all = { access: "$all", publish: "$all", unpublish: "$all" }
   const config = {
@@ -22,7 +23,7 @@ export async function startRegistry(storage) {
     log: { type: "stdout", format: "json", level: "fatal" },
   }
   const server = await runServer(config)
-  server.listen(0, "127.0.0.1")
+  server.listen(port, "127.0.0.1")
   await once(server, "listening")
   const url = `http://127.0.0.1:${server.address().port}/`
   return {

@@ -1,0 +1,27 @@
+// Publishes the packages of this build to a registry on this machine, and keeps it open: for whoever wants to install
+// them as a user does. Other packages come from npm's registry through it.
+//
+//     node tooling/release/registry.mjs [--port 4873]
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { staleFaults } from "./src/faults.mjs"
+import { pack, stage } from "./src/pack.mjs"
+import { publicPackages } from "./src/packages.mjs"
+import { startRegistry } from "./src/registry.mjs"
+
+const { values } = parseArgs({ options: { port: { type: "string", default: "4873" } } })
+for (const line of staleFaults(publicPackages().map(({ folder }) => folder))) console.error(`wrong: ${line}`)
+const folder = mkdtempSync(join(tmpdir(), "vitrine-registry-"))
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0))
+
+stage(join(folder, "workspace"))
+const packed = await pack(join(folder, "workspace"), join(folder, "tarballs"))
+const registry = await startRegistry(join(folder, "registry"), Number(values.port))
+for (const { tarball } of packed) await registry.publish(tarball)
+console.log(`${packed.length} packages at ${registry.url}
+
+export npm_config_registry=${registry.url}
+npx @vitrine/cli demo`)
