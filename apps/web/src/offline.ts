@@ -1,5 +1,5 @@
 import { type Signal, signal } from "@preact/signals"
-import { engineFiles } from "./engine/client.ts"
+import { watchFiles } from "./engine/files.ts"
 
 /** Whether the whole site is kept on this device: not asked for, under way, kept, or without success. */
 export const wholeSite: Signal<"none" | "fetching" | "kept" | "failed"> = signal("none")
@@ -16,20 +16,22 @@ export function keepWhatIsUsed(): void {
   addEventListener("load", () => {
     setTimeout(() => {
       // Without the service worker the site needs the network.
-      void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`).then(report, () => {})
+      navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`).catch(() => {})
     }, 4000)
   })
-  // The worker's requests of a first visit come before the service worker has the page.
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") void report()
-  })
+  watchFiles(reportFiles)
 }
 
-/** Tells the service worker which files were fetched. */
-export async function report(): Promise<void> {
-  const { active } = await navigator.serviceWorker.ready
-  const files = performance.getEntriesByType("resource").map(({ name }) => name)
-  active?.postMessage([...files, ...(await engineFiles())])
+/**
+ * Tells the service worker which files were fetched, as soon as it is there. It sees no request of a first visit, nor those
+ * of a worker that is older than it.
+ */
+export function reportFiles(files: readonly string[]): void {
+  const report = async (): Promise<void> => {
+    const { active } = await navigator.serviceWorker.ready
+    active?.postMessage(files)
+  }
+  if (canKeep) void report()
 }
 
 /** Fetches the whole site, engines too. */

@@ -1,5 +1,6 @@
 import { type Signal, signal } from "@preact/signals"
-import { type Remote, wrap } from "comlink"
+import { proxy, type Remote, wrap } from "comlink"
+import { reportFiles } from "../offline.ts"
 import { storedValue, storeValue } from "../stored.ts"
 import { strings } from "../strings/index.ts"
 import { type BackendName, isBackendName } from "./backend-name.ts"
@@ -33,13 +34,9 @@ export function engine(): Remote<Engine> {
     })
     remote = wrap<Engine>(worker)
     void remote.chooseBackend(chosenBackend.peek())
+    void remote.watchFiles(proxy(reportFiles))
   }
   return remote
-}
-
-/** The addresses of the files that the worker fetched so far. */
-export async function engineFiles(): Promise<readonly string[]> {
-  return remote === undefined ? [] : remote.files()
 }
 
 /** The message of an error, which the page or the worker threw. */

@@ -26,7 +26,8 @@ import type { Entry } from "./archive.ts"
 import { retryOnNewDevice, sharedBackend } from "./backend.ts"
 import { openFolder } from "./disk.ts"
 import { droppedModel, type ModelFiles, publishedModel } from "./model-files.ts"
-import { imageData, rgbBytes } from "./pixels.ts"
+import { ownView, type PictureView } from "./own-view.ts"
+import { imageData } from "./pixels.ts"
 import type { Slot } from "./slot.ts"
 import { valuesOf } from "./values.ts"
 
@@ -63,8 +64,8 @@ export interface ModelSummary {
 
 /** The predictions and figures of a model for one picture. */
 export interface PictureInspection {
-  /** The picture as the model receives it, RGB bytes. */
-  readonly pixels: Uint8Array
+  /** The part of the picture that the model receives, at the resolution of the picture. */
+  readonly view: PictureView
   readonly predictions: readonly Prediction[]
   /** The mean distance in pixels over which each head attends: `[depth][heads]`. */
   readonly distance: readonly (readonly number[])[]
@@ -173,7 +174,7 @@ export function createInspection(guideFolder: string): Inspection {
         const weights = names.map((name) => entryOf(taps, name))
         open.weights = weights
         return {
-          pixels: rgbBytes(await model.view(image)),
+          view: await ownView(model, image),
           predictions:
             config.classes > 0 ? topPredictions(valuesOf(taps, "logits").data, model.labels, 5, model.problemType) : [],
           distance: weights.map((block) => [...attentionDistance(block, { grid, patchSize: patchPixels(config) })]),

@@ -2,6 +2,7 @@ import { expose, proxy, type ProxyMarked } from "comlink"
 import { chooseBackend } from "./backend.ts"
 import type { Detection } from "./detection.ts"
 import type { Variant } from "./family.ts"
+import { watchFiles } from "./files.ts"
 import { createGuide } from "./guide.ts"
 import type { Inspection } from "./inspection.ts"
 import type { KeptFiles } from "./kept-files.ts"
@@ -35,8 +36,7 @@ async function detect(): Promise<Detection & ProxyMarked> {
  */
 const engine = {
   chooseBackend,
-  /** The addresses of the files that this worker fetched. */
-  files: (): string[] => performance.getEntriesByType("resource").map(({ name }) => name),
+  watchFiles,
   guide: proxy(createGuide(model)),
   family: async (): Promise<Variant[]> => (await import("./family.ts")).family(),
   training: proxy(late<Training>(async () => (await import("./training.ts")).createTraining())),

@@ -7,7 +7,7 @@ import { chosenBlock, chosenHead } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Plot } from "../figures/plot.tsx"
 import { roving } from "../figures/roving.ts"
-import { dot, matrix, type Numbers, rowOf, type View, valueAt, view } from "../figures/view.ts"
+import { dot, matrix, type Numbers, rowOf, transposed, type View, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { Glance, HeadPicker, ScaleChoice, scaleOf } from "./attention-steps.tsx"
 import { dimensions, constantAxis, tokenName, tokens } from "./axes.ts"
@@ -199,8 +199,8 @@ export function MlpFigure({ g }: { readonly g: FigureData }): JSX.Element {
     <>
       <HeadPicker g={g} heads={false} />
       <Matrix
-        view={view(g.parameter(`blocks.${g.block}.mlp.fc1.weight`))}
-        symbol="W₁"
+        view={transposed(view(g.parameter(`blocks.${g.block}.mlp.fc1.weight`)))}
+        symbol="W₁ᵀ"
         label={t.learned}
         rows={dimensions()}
         cols={dimensions()}
@@ -278,6 +278,7 @@ export function MlpFigure({ g }: { readonly g: FigureData }): JSX.Element {
         label={t.learned}
         rows={dimensions()}
         cols={dimensions()}
+        height={160}
       />
       <Matrix
         view={view(g.inBlock("mlp.output"))}

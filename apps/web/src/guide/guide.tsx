@@ -226,8 +226,7 @@ function Rail(props: { readonly at: ReadonlySignal<StepId> }): JSX.Element {
   useEffect(() => {
     const list = rail.current?.querySelector("nav")
     const link = list?.querySelector("[aria-current]")
-    const box = list?.closest(".rail nav.open") ?? rail.current
-    if (link && box) keepInside(box, link)
+    if (list && link) keepInside(list, link)
   }, [at, isOpen.value])
   const close = (): void => {
     isOpen.value = false

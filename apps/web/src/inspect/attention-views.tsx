@@ -39,7 +39,6 @@ export function Attention({ pane, slot }: PaneProps): JSX.Element {
   const t = strings.value.inspect
   const { inspection, attention, summary } = pane
   if (inspection === null || attention === null) return <div class="waiting" />
-  const [height, width] = summary.imageSize
   const [rows, columns] = summary.grid
   const block = Math.min(state.head.value[0], summary.depth - 1)
   const head = Math.min(state.head.value[1], summary.heads - 1)
@@ -70,9 +69,7 @@ export function Attention({ pane, slot }: PaneProps): JSX.Element {
           }}
         >
           <Overlay
-            pixels={inspection.pixels}
-            width={width}
-            height={height}
+            {...inspection.view}
             grid={summary.grid}
             weights={weights}
             marked={typeof asker === "number" && slot === "a" ? asker : null}
@@ -106,13 +103,10 @@ export function Attention({ pane, slot }: PaneProps): JSX.Element {
 export function Rollout({ pane }: PaneProps): JSX.Element {
   const { inspection, attention, summary } = pane
   if (inspection === null || attention === null) return <div class="waiting" />
-  const [height, width] = summary.imageSize
   return (
     <div class="large-map still">
       <Overlay
-        pixels={inspection.pixels}
-        width={width}
-        height={height}
+        {...inspection.view}
         grid={summary.grid}
         weights={attention.rollout}
         label={strings.value.inspect.rollout}

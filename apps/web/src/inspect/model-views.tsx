@@ -15,16 +15,9 @@ export function Predictions({ pane, slot }: PaneProps): JSX.Element {
   const t = strings.value.inspect
   const { inspection, summary } = pane
   if (inspection === null) return <div class="waiting" />
-  const [height, width] = summary.imageSize
   return (
     <div class="prediction">
-      <Overlay
-        pixels={inspection.pixels}
-        width={width}
-        height={height}
-        grid={summary.grid}
-        label={t.picture(state.current.value + 1)}
-      />
+      <Overlay {...inspection.view} grid={summary.grid} label={t.picture(state.current.value + 1)} />
       {inspection.predictions.length === 0 ? (
         <p>{t.noClasses}</p>
       ) : (

@@ -40,7 +40,7 @@ export const guide: GuideTexts = {
   },
   end: {
     title: "Where to go from here",
-    train: "Train a model yourself",
+    train: "Make a model of your own",
     paper: "Read the paper",
     sources: "Read the code",
     keep: (megabytes) => `Keep the whole site on this device (${megabytes} MB)`,
