@@ -25,7 +25,17 @@ export { createLoader, type Loader, type LoaderOptions, type OrderOptions } from
 export type { LineSet } from "./lines/lines.ts"
 export { characterRows, type RowOptions } from "./lines/rows.ts"
 export { type Mix, mixFields } from "./mix.ts"
-export { type Order, type OrderChoice, orderText, parseOrder, type WindowedOrder } from "./order.ts"
+export {
+  type EpochLanes,
+  epochLanes,
+  type LaneCounts,
+  laneCounts,
+  type Order,
+  type OrderChoice,
+  orderText,
+  parseOrder,
+  type WindowedOrder,
+} from "./order.ts"
 export { shapeNames } from "./outlines.ts"
 export { pixels } from "./pixels.ts"
 export { type Interpolation, interpolations } from "./resize/coefficients.ts"

@@ -3,7 +3,7 @@ import { type BrokenOptions, brokenCounter } from "./broken.ts"
 import { type Batch, type BatchJob, type BatchPlan, batchMaker, transformedShape } from "./batch.ts"
 import type { Dataset } from "./dataset.ts"
 import { checkMix, type Mix } from "./mix.ts"
-import { epochOrder, type Order } from "./order.ts"
+import { type EpochOrder, epochOrder, laneCounts, laneOrder, type Order, type WindowedOrder } from "./order.ts"
 import { checkTransforms } from "./transforms/fields.ts"
 import type { Transform } from "./transforms/transforms.ts"
 
@@ -16,6 +16,14 @@ export interface OrderOptions {
   readonly shuffle?: boolean
   /** The order of shuffled epochs; the data's by default, which is exact for most. */
   readonly order?: Order | undefined
+  /**
+   * The number of lanes: batch k of an epoch is of lane k mod n. In a windowed order each lane has blocks of its own, so
+   * that a machine that makes the batches of some lanes reads their blocks alone; rows that do not fill a batch in every
+   * lane are left out (`laneCounts`). 1 by default. A training step has a lane for each of its micro-batches.
+   */
+  readonly lanes?: number | undefined
+  /** The lanes whose batches are made: `from` … `to − 1`; all by default. */
+  readonly ownLanes?: { readonly from: number; readonly to: number }
   /** Whether to leave out a short last batch. Otherwise it is padded with rows of weight 0. False by default. */
   readonly dropLast?: boolean
   /** The first batch; epoch 0, batch 0 by default. */
@@ -100,11 +108,17 @@ export async function planOf(dataset: Dataset, options: LoaderOptions): Promise<
  * @throws VitrineError for an impossible order, or one without a batch
  */
 export function checkOrder(dataset: Examples, options: OrderOptions): void {
-  const { batchSize, seed = 0, start, epochs = Infinity } = options
+  const { batchSize, seed = 0, start, epochs = Infinity, lanes = 1 } = options
+  const { from, to } = options.ownLanes ?? { from: 0, to: lanes }
   const whole = (n: number, least: number): boolean => Number.isSafeInteger(n) && n >= least
   expect(whole(batchSize, 1), `batchSize must be a positive integer, got ${batchSize}`)
   expect(whole(seed, 0), `seed must be a whole number, got ${seed}`)
   expect(epochs === Infinity || whole(epochs, 0), `epochs must be a whole number, got ${epochs}`)
+  expect(whole(lanes, 1), `lanes must be a positive integer, got ${lanes}`)
+  expect(
+    whole(from, 0) && whole(to, from + 1) && to <= lanes,
+    `ownLanes must be some of ${lanes}, got ${from} … ${to - 1}`,
+  )
   const batches = batchCount(dataset, options)
   expect(batches > 0, `${dataset.name} has ${dataset.length} examples, no batch of ${batchSize}`)
   if (start !== undefined)
@@ -205,22 +219,41 @@ export function loaderOf<B extends object>(
   }
 }
 
-function batchCount(dataset: Examples, { batchSize, dropLast = false }: OrderOptions): number {
-  return dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize)
+/** The number of batches of an epoch, in all lanes. */
+function batchCount(dataset: Examples, options: OrderOptions): number {
+  const { batchSize, dropLast = false, lanes = 1 } = options
+  const order = laneWindow(dataset, options)
+  if (order !== undefined) return laneCounts(dataset.length, order, lanes, batchSize).batches * lanes
+  const count = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize)
+  // Each step has a batch of every lane.
+  return lanes === 1 ? count : Math.floor(count / lanes) * lanes
 }
 
-function* jobsOf(
-  { length, order: natural = "exact" }: Examples,
-  batches: number,
-  options: OrderOptions,
-): Generator<BatchJob, undefined> {
-  const { batchSize, seed = 0, shuffle = false, start = { epoch: 0, batch: 0 }, epochs = Infinity } = options
-  const { order = natural } = options
+/** The windowed order of data that are read in several lanes. */
+function laneWindow(dataset: Examples, { lanes = 1, shuffle = false, order }: OrderOptions): WindowedOrder | undefined {
+  const chosen = order ?? dataset.order ?? "exact"
+  return lanes > 1 && shuffle && chosen !== "exact" ? chosen : undefined
+}
+
+function* jobsOf(dataset: Examples, batches: number, options: OrderOptions): Generator<BatchJob, undefined> {
+  const { length, order: natural = "exact" } = dataset
+  const { batchSize, seed = 0, shuffle = false, start = { epoch: 0, batch: 0 }, epochs = Infinity, lanes = 1 } = options
+  const { order = natural, ownLanes = { from: 0, to: lanes } } = options
+  const window = laneWindow(dataset, options)
+  const key = keyFromSeed(seed)
   for (let epoch = start.epoch; epoch < epochs; epoch++) {
-    const shuffled = shuffle ? epochOrder(keyFromSeed(seed), epoch, length, order) : undefined
+    const ordered: readonly EpochOrder[] =
+      window !== undefined
+        ? Array.from({ length: lanes }, (_, lane) => laneOrder(key, epoch, length, window, lane, lanes))
+        : shuffle
+          ? [epochOrder(key, epoch, length, order)]
+          : []
     for (let index = epoch === start.epoch ? start.batch : 0; index < batches; index++) {
-      const from = index * batchSize
+      const lane = index % lanes
+      if (lane < ownLanes.from || lane >= ownLanes.to) continue
+      const from = (window === undefined ? index : Math.floor(index / lanes)) * batchSize
       const to = Math.min(length, from + batchSize)
+      const shuffled = window === undefined ? ordered[0] : ordered[lane]
       const examples = shuffled?.examples.slice(from, to) ?? Uint32Array.from({ length: to - from }, (_, i) => from + i)
       yield { epoch, index, examples, ...(shuffled && { soon: shuffled.soon(from, to).slice() }) }
     }
