@@ -1,6 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import { type Batch, batchMaker } from "../batch.ts"
 import { BrokenImageError, firstImage } from "../broken.ts"
+import { concatenated } from "../concatenated.ts"
 import type { Dataset, DatasetSource } from "../dataset.ts"
 import {
   type BatchMaker,
@@ -15,7 +16,7 @@ import {
 import { cached, type PixelCache, pixelCache } from "./cache.ts"
 import { openDataset } from "./open.ts"
 import { workerPool } from "./pool.ts"
-import type { FedJob, WorkerInput } from "./worker.ts"
+import type { EncodedImages, FedJob, WorkerInput } from "./worker.ts"
 
 /** Options of a loader in Node, which makes batches in worker threads. */
 export interface NodeLoaderOptions extends LoaderOptions {
@@ -55,7 +56,13 @@ export async function createLoader(options: NodeLoaderOptions): Promise<Loader> 
         : feeding(
             dataset,
             cache,
-            workerPool<Batch, FedJob>(workerUrl, { source, plan, cache } satisfies WorkerInput, workers, close),
+            workerPool<Batch, FedJob>(
+              workerUrl,
+              { source, plan, cache } satisfies WorkerInput,
+              workers,
+              close,
+              ({ encoded }) => (encoded ? [encoded.bytes.buffer] : []),
+            ),
           )
     return loaderOf(dataset, options, plan.shape, maker, brokenIn(dataset, options))
   } catch (error) {
@@ -74,10 +81,9 @@ function feeding(dataset: Dataset, cache: PixelCache | undefined, pool: BatchMak
   const { bytes, prefetch } = dataset
   if (bytes === undefined || prefetch === undefined) return pool
   const read = async (example: number): Promise<Uint8Array | string> => {
-    if (cache !== undefined && Atomics.load(cache.filled, example) === 1) return ""
+    if (cache !== undefined && Atomics.load(cache.filled, example) === 1) return new Uint8Array()
     try {
-      // The image is a part of its block, which would be copied to the thread with it.
-      return (await bytes(example)).slice()
+      return await bytes(example)
     } catch (error) {
       if (error instanceof BrokenImageError) return error.message
       throw error
@@ -86,10 +92,23 @@ function feeding(dataset: Dataset, cache: PixelCache | undefined, pool: BatchMak
   return {
     ...pool,
     make: readingAhead(dataset, async (job) => {
-      const encoded = await Promise.all(Array.from(job.examples, read))
-      return pool.make({ ...job, encoded })
+      const images = await Promise.all(Array.from(job.examples, read))
+      return pool.make({ ...job, encoded: joined(images) })
     }),
   }
+}
+
+/** Copies images into one piece of memory, which can be transferred. An image is a part of its block, which stays. */
+function joined(images: readonly (Uint8Array | string)[]): EncodedImages {
+  const faults = new Map<number, string>()
+  const parts = images.map((image, row) => {
+    if (typeof image !== "string") return image
+    faults.set(row, image)
+    return new Uint8Array()
+  })
+  const bytes = concatenated(parts)
+  let end = 0
+  return { bytes, ends: parts.map(({ length }) => (end += length)), faults }
 }
 
 /** The kinds of sources whose images are decoded. */

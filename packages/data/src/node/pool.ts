@@ -16,14 +16,16 @@ type Answer<B> =
  * Worker threads that make batches. Each job goes to the thread with the fewest jobs.
  * @param script the module that each thread runs; it calls `serveBatches`
  * @param input the thread's `workerData`
+ * @param buffers the memory of a job that is transferred to its thread
  */
 export function workerPool<B, J extends BatchJob = BatchJob>(
   script: URL,
   input: unknown,
   size: number,
   close: () => Promise<void>,
+  buffers: (job: J) => readonly ArrayBuffer[] = () => [],
 ): BatchMaker<B, J> {
-  const threads = Array.from({ length: size }, () => thread<B, J>(script, input))
+  const threads = Array.from({ length: size }, () => thread<B, J>(script, input, buffers))
   return {
     make: (job) => threads.reduce((least, thread) => (thread.load() < least.load() ? thread : least)).make(job),
     ahead: size + 1,
@@ -61,7 +63,7 @@ function startWorker(script: URL, workerData: unknown): Worker {
   }
 }
 
-function thread<B, J>(script: URL, workerData: unknown): Thread<B, J> {
+function thread<B, J>(script: URL, workerData: unknown, buffers: (job: J) => readonly ArrayBuffer[]): Thread<B, J> {
   const worker = startWorker(script, workerData)
   const waiting = new Map<number, { resolve(batch: B): void; reject(error: unknown): void }>()
   let jobs = 0
@@ -91,7 +93,7 @@ function thread<B, J>(script: URL, workerData: unknown): Thread<B, J> {
         const id = jobs++
         waiting.set(id, { resolve, reject })
         worker.ref()
-        worker.postMessage({ id, job } satisfies Question<J>)
+        worker.postMessage({ id, job } satisfies Question<J>, buffers(job))
       }),
     load: () => waiting.size,
     close: async () => {

@@ -15,8 +15,16 @@ export interface WorkerInput {
   readonly cache: PixelCache | undefined
 }
 
-/** A job with the bytes of its images, or the faults of those that are broken. */
-export type FedJob = BatchJob & { readonly encoded?: readonly (Uint8Array | string)[] }
+/** A job with the bytes of its images, one after another, or the faults of those that are broken. */
+export type FedJob = BatchJob & { readonly encoded?: EncodedImages }
+
+export interface EncodedImages {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** The end of each image in `bytes`. */
+  readonly ends: readonly number[]
+  /** The fault of each row whose image is broken. */
+  readonly faults: ReadonlyMap<number, string>
+}
 
 const { source, plan, cache }: WorkerInput = workerData
 const maker = openDataset(source).then((dataset) => {
@@ -32,7 +40,12 @@ const maker = openDataset(source).then((dataset) => {
   }
   const make = batchMaker(cache === undefined ? fed : cached(fed, cache), plan)
   return ({ encoded, ...job }: FedJob): Promise<Batch> => {
-    images = new Map(encoded?.map((image, row) => [at(job.examples, row), image]))
+    images = new Map(
+      encoded?.ends.map((end, row) => {
+        const image = encoded.bytes.subarray(encoded.ends[row - 1] ?? 0, end)
+        return [at(job.examples, row), encoded.faults.get(row) ?? image]
+      }),
+    )
     return make(job)
   }
 })
