@@ -4,6 +4,13 @@ import { compressors, decompressZstd } from "hyparquet-compressors"
 /** Node's own library. Pages have none. */
 const zlib = globalThis.process?.getBuiltinModule?.("node:zlib")
 
+type Unzip = (input: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array
+
+const isUnzip = (value: unknown): value is Unzip => typeof value === "function"
+
+/** Node's own Zstandard, which it has from 22.15 on. */
+const unzstd: unknown = zlib && Reflect.get(zlib, "zstdDecompressSync")
+
 /** Codecs that stop at the size that a page says, and take no more memory. */
 export const codecs: Compressors = {
   ...compressors,
@@ -15,6 +22,7 @@ export const codecs: Compressors = {
   ZSTD: (input, length) => {
     const size = zstdSize(input) ?? length
     if (size !== length) throw new Error(`a page of ${size} bytes, not ${length}`)
+    if (isUnzip(unzstd)) return plain(unzstd(input, { maxOutputLength: Math.max(1, length) }))
     return decompressZstd(input, new Uint8Array(length))
   },
 }
