@@ -14,7 +14,10 @@ export interface GraphMemory {
   readonly nodes: number
 }
 
-/** @param native whether it is onnxruntime-node, which divides batches and runs updates over flat buffers */
+/**
+ * Predicts the memory that a graph takes.
+ * @param native whether it is onnxruntime-node, which divides batches and runs updates over flat buffers
+ */
 export function graphMemory(graph: Graph, batch: number | undefined, native: boolean): GraphMemory {
   const { stages, rest, totals = {} } = partsOf(graph, batch, native ? 4096 : Number.POSITIVE_INFINITY)
   const flat = native ? flatten(lowered(rest.graph)) : { rest: rest.graph, updates: [] }

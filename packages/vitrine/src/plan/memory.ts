@@ -135,6 +135,7 @@ const models: Readonly<Record<PlannedBackend, MemoryModel>> = {
 
 /** The backends whose memory can be planned. */
 export type PlannedBackend = "onnx" | "onnx-web" | "node-cpu" | "webgpu"
+/** Their names. */
 export const plannedBackends: readonly PlannedBackend[] = rowNames(models)
 
 /** The peak memory of a training by parts, in bytes. */
