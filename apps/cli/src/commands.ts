@@ -37,6 +37,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     description: "Compare runs: accuracy, parameters, and operations of the model and of its training.",
     load: async () => (await import("./commands/compare.ts")).compare,
   },
+  study: {
+    description: "Train a grid over data size, family, seed and steps, and write its table and plots.",
+    load: async () => (await import("./commands/study.ts")).study,
+  },
   runs: {
     description: "List runs with their scores and sizes, and remove checkpoints that are not needed.",
     load: async () => (await import("./commands/runs.ts")).runs,

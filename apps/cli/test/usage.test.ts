@@ -11,6 +11,7 @@ const commands = [
   "embed",
   "probe",
   "compare",
+  "study",
   "runs",
   "inspect",
   "export",

@@ -91,6 +91,7 @@ export const sections = [
       page("compared/libraries", "docs/compared.md"),
       page("compared/families", "docs/comparison.md"),
       page("compared/guides", "docs/compared-guides.md"),
+      page("compared/data", "docs/study.md"),
     ],
   },
   {

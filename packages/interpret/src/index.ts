@@ -44,6 +44,7 @@ export {
 export { type ComparedRun, comparisonFigure } from "./figures/comparison.ts"
 export { confusionFigure } from "./figures/confusion.ts"
 export { curveFigure } from "./figures/curve.ts"
+export { dataSizeFigure, type SizedRun } from "./figures/data-size.ts"
 export { detectionFigure, type LabelledBox } from "./figures/detection.ts"
 export { distanceFigure } from "./figures/distance.ts"
 export { featuresFigure, neighborsFigure, type PatchNeighbors } from "./figures/features.ts"

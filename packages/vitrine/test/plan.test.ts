@@ -8,7 +8,8 @@ import { plan, planOf, type PlanSubject, plannedPeak, plannedSubject } from "../
 import { checkMachine, type Machine } from "../src/plan/machine.ts"
 import { modelParts } from "../src/plan/cost.ts"
 import { forwardGraph } from "../src/plan/subject.ts"
-import { rankTime } from "../src/plan/time.ts"
+import { fitRates } from "../src/plan/rates.ts"
+import { processorSeconds, rankTime } from "../src/plan/time.ts"
 import { tasks } from "../src/tasks/node.ts"
 
 interface Counted {
@@ -143,6 +144,29 @@ describe("a machine's file", () => {
     expect(() => checkMachine({ name: "a", backends: { onnx: { ...rates, bytes: 0 } } }, "m.json")).toThrow(
       /^m\.json: backends\.onnx\.bytes: /,
     )
+  })
+})
+
+describe("rates of a machine", () => {
+  it("are those that explain measured steps", () => {
+    const rates = { products: 5e10, convolutions: 2e10, bytes: 4e9, node: 2e-5, step: 0.01, cut: 0.05 }
+    const works = [
+      [1e10, 0, 1e8, 300, 0],
+      [1e9, 5e9, 1e9, 500, 0],
+      [2e9, 1e8, 5e9, 2000, 0],
+      [1e8, 1e8, 1e7, 1500, 0],
+      [5e8, 2e9, 2e8, 100, 1],
+      [3e9, 1e7, 6e8, 900, 0],
+      [1e7, 1e7, 1e6, 10, 0],
+    ].map(([products = 0, convolutions = 0, bytes = 0, nodes = 0, cuts = 0]) => ({
+      products,
+      convolutions,
+      bytes,
+      nodes,
+      cuts,
+    }))
+    const fitted = fitRates(works.map((work) => ({ work, seconds: processorSeconds(work, rates) })))
+    for (const work of works) expect(processorSeconds(work, fitted) / processorSeconds(work, rates)).toBeCloseTo(1, 2)
   })
 })
 

@@ -5,12 +5,10 @@ import {
   parameterCount,
   programs,
   rootScope,
-  randomStream,
   type ImageModel,
   VitrineError,
 } from "@vitrine/core"
 import type { KernelTime, Profiler } from "@vitrine/backend-webgpu"
-import type { Batch } from "@vitrine/data"
 import { familyOf, familyOfRecipe, timmModel } from "@vitrine/checkpoint"
 import { classificationObjective, trainingLoop, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
@@ -20,6 +18,7 @@ import { engineOptions, machineFlags } from "../flags/machine.ts"
 import { jsonFlag } from "../flags/model.ts"
 import { integerValue } from "../flags/values.ts"
 import { colors, print } from "../output.ts"
+import { randomBatch } from "../random-batch.ts"
 import { bytes, count, short } from "../show/text.ts"
 
 const flags = {
@@ -211,20 +210,4 @@ function median(values: readonly number[]): number {
   const middle = sorted.length >> 1
   const [low = Number.NaN, high = low] = sorted.slice(sorted.length % 2 === 0 ? middle - 1 : middle, middle + 1)
   return (low + high) / 2
-}
-
-let pool: Float32Array | undefined
-
-/** A batch of noise. The noise is drawn only once, so that the measurement does not include it. */
-function randomBatch({ imageSize: [height, width], channels, classes }: ImageModel, size: number): Batch {
-  if (pool?.length !== size * height * width * channels) {
-    const random = randomStream(keyFromSeed(0))
-    pool = Float32Array.from({ length: size * height * width * channels }, () => random.normal())
-  }
-  const targets = new Float32Array(size * classes)
-  const labels = Int32Array.from({ length: size }, (_, row) => row % classes)
-  labels.forEach((label, row) => {
-    targets[row * classes + label] = 1
-  })
-  return { images: pool.slice(), labels, targets, weights: new Float32Array(size).fill(1), size, epoch: 0, index: 0 }
 }

@@ -1,6 +1,6 @@
 import { basename, extname } from "node:path"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
-import { comparisonFigure } from "@vitrine/interpret"
+import { comparisonFigure, dataSizeFigure, type SizedRun } from "@vitrine/interpret"
 import { readRun, type RunSummary, VitrineError } from "vitrine"
 import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
@@ -10,7 +10,13 @@ import { familyOf } from "@vitrine/checkpoint"
 import { count, duration, metric, percent, printable, titledTable } from "../show/text.ts"
 
 const flags = {
-  out: { alias: "-o", value: "<file>", help: "draw accuracy against training compute: a .svg or .png file" },
+  out: { alias: "-o", value: "<file>", help: "draw accuracy against --by: a .svg or .png file" },
+  by: {
+    value: "<what>",
+    help: "compute: a line for each run through its evaluations; images: the last accuracy by the size of the data, a line for each family",
+    choices: ["compute", "images"],
+    default: "compute",
+  },
   theme: { value: "<name>", help: "of the drawing", choices: ["light", "dark"], default: "light" },
   json: { help: "one JSON document, with every evaluation" },
 } as const satisfies Flags
@@ -35,7 +41,7 @@ export const compare = defineCommand({
 })
 
 /** Shows the figures of runs side by side, and draws them. */
-async function compareRuns(paths: readonly string[], { out, theme, json }: Values<typeof flags>): Promise<void> {
+async function compareRuns(paths: readonly string[], { out, by, theme, json }: Values<typeof flags>): Promise<void> {
   const ending = out === undefined ? undefined : extname(out)
   if (ending !== undefined && ending !== ".svg" && ending !== ".png")
     throw new UsageError(`--out ${out}: the name must end in .svg or .png`)
@@ -52,7 +58,12 @@ async function compareRuns(paths: readonly string[], { out, theme, json }: Value
   const [refusal] = refusals
   if (runs.length === 0 && refusal !== undefined) throw refusal
   for (const { message } of refusals) note(errorColors.yellow(`passed over ${printable(message)}`))
-  const svg = out === undefined ? "" : comparisonFigure(runs.map(drawn), { theme })
+  const svg =
+    out === undefined
+      ? ""
+      : by === "images"
+        ? dataSizeFigure(runs.flatMap(sized), { theme })
+        : comparisonFigure(runs.map(drawn), { theme })
   if (out !== undefined) await writeFileAtomic(out, ending === ".svg" ? `${svg}\n` : [await png(svg)])
   if (json) {
     print(JSON.stringify({ runs }))
@@ -61,7 +72,7 @@ async function compareRuns(paths: readonly string[], { out, theme, json }: Value
   print(report(runs))
   if (runs.some(({ from }) => from !== null))
     note(colors.dim("What a run started from was trained too; only the run itself is counted."))
-  if (out !== undefined) note(`${printable(out)}: accuracy against training compute`)
+  if (out !== undefined) note(`${printable(out)}: accuracy against training ${by}`)
 }
 
 async function png(svg: string): Promise<Uint8Array> {
@@ -69,12 +80,21 @@ async function png(svg: string): Promise<Uint8Array> {
   return toPng(svg)
 }
 
-const drawn = ({ run, family, data, evaluations }: RunSummary): Parameters<typeof comparisonFigure>[0][number] => ({
+export const drawn = ({
+  run,
+  family,
+  data,
+  evaluations,
+}: RunSummary): Parameters<typeof comparisonFigure>[0][number] => ({
   name: printable(basename(run)),
   family,
   data: printable(basename(data)),
   evaluations,
 })
+
+/** The last accuracy of a run and the size of its data, if it has both. */
+export const sized = ({ family, data, examples, last }: RunSummary): readonly SizedRun[] =>
+  examples === null || last === null ? [] : [{ family, data: printable(basename(data)), examples, top1: last.top1 }]
 
 /** A table with a row for each run. If the data differ, they have a column. */
 function report(runs: readonly RunSummary[]): string {

@@ -1,13 +1,16 @@
-import { readJson } from "@vitrine/checkpoint/node"
-import { checkMachine, type Plan, plan, type PlannedTraining, type TaskName, VitrineError } from "vitrine"
+import { readJson, writeFileAtomic } from "@vitrine/checkpoint/node"
+import { checkMachine, type Machine, type Plan, plan, type PlannedTraining, type TaskName, VitrineError } from "vitrine"
 import { rowNames } from "@vitrine/core"
 import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
+import { create } from "../backends.ts"
 import type { Flags } from "../flags/flag.ts"
+import { type EngineValues, engineOptions } from "../flags/machine.ts"
 import { groups, trainFlags } from "../flags/train.ts"
 import { countsValue } from "../flags/values.ts"
 import { loadRecipe } from "../recipes/load.ts"
-import { colors, print } from "../output.ts"
+import { measureMachine } from "../machine.ts"
+import { colors, note, print } from "../output.ts"
 import { bytes, count, duration, metric, short, titledTable } from "../show/text.ts"
 import { tasks } from "../tasks/index.ts"
 import { partsOf } from "../tasks/parts.ts"
@@ -19,8 +22,9 @@ const planFlags = {
   hardware: {
     group,
     value: "<file>",
-    help: "the machine, as JSON; default: no times",
+    help: 'the machine, as JSON; "measure" measures this one on the backend, which takes half a minute; default: no times',
   },
+  save: { group, value: "<file>", help: "with --hardware measure: write the machine" },
   ranks: { group, value: "<a,b,…>", help: "numbers of ranks; default: 1,8,64,1000", parse: countsValue },
 } as const satisfies Flags
 
@@ -42,12 +46,13 @@ export async function planCommand(): Promise<CommandDefinition> {
   const parts = await partsOf((task) => task.train())
   const { data, recipe, epochs, steps, batchSize, accumulate, optimizer, gradCheckpointing, freeze, ...others } =
     trainFlags
-  const { backend, precision, seed, valFraction } = others
+  const { backend, precision, threads, seed, valFraction } = others
   const training = { data, recipe, epochs, steps, batchSize, accumulate, optimizer, gradCheckpointing, freeze }
   const flags = {
     ...training,
     backend,
     precision,
+    threads,
     seed,
     valFraction,
     ...planFlags,
@@ -72,14 +77,33 @@ export async function planCommand(): Promise<CommandDefinition> {
       if (row === undefined) throw new UsageError(`--task ${name}: there is no such task`)
       const part = parts.of(row.task, names, refusal)
       const options = await part.planned(values, loaded)
-      const { backend: chosen, precision, ranks, hardware } = values
+      const { backend: chosen, precision, ranks, hardware, save } = values
       const named = chosen === "auto" ? "onnx" : chosen
-      const machine = hardware === undefined ? undefined : checkMachine(await readJson(hardware), hardware)
+      if (save !== undefined && hardware !== "measure") throw new UsageError("--save is for --hardware measure")
+      const machine = await machineOf(hardware, named, values)
+      if (save !== undefined && machine !== undefined)
+        await writeFileAtomic(save, `${JSON.stringify(machine, null, 2)}\n`)
       const planned = await plan({ task: nameOf(row.task), options }, { backend: named, precision, ranks, machine })
       if (values.json) print(JSON.stringify(planned))
       else report(planned, machine?.name)
     },
   })
+}
+
+/** The machine in a file, or this one as it is measured. */
+async function machineOf(
+  hardware: string | undefined,
+  backend: string,
+  engine: EngineValues,
+): Promise<Machine | undefined> {
+  if (hardware === undefined) return undefined
+  if (hardware !== "measure") return checkMachine(await readJson(hardware), hardware)
+  const opened = await create(backend, engineOptions(engine))
+  try {
+    return await measureMachine(opened, (done, all) => note(`measuring ${backend}: ${done + 1} of ${all}`))
+  } finally {
+    await opened.close()
+  }
 }
 
 /** The name of a task in the library. */

@@ -13,6 +13,8 @@ export interface Rates {
   readonly node: number
   /** Seconds of a step besides its ops. */
   readonly step: number
+  /** Seconds of a step that the host interrupts, such as a detector's; 0 by default. */
+  readonly cut?: number | undefined
 }
 
 /** A machine, as `vitrine plan --hardware FILE` reads it. */
@@ -49,6 +51,7 @@ const ratesSchema: v.GenericSchema<Rates> = v.strictObject({
   bytes: positive,
   node: notNegative,
   step: notNegative,
+  cut: v.optional(notNegative),
 })
 
 const machineSchema: v.GenericSchema<Machine> = v.strictObject({

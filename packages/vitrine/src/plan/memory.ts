@@ -102,11 +102,11 @@ const MB = 1e6
 const models: Readonly<Record<PlannedBackend, MemoryModel>> = {
   onnx: {
     graphs: onnx(true),
-    base: 265 * MB,
-    node: 19e3,
-    slots: 2.45,
-    values: 1.12,
-    carried: 3,
+    base: 244 * MB,
+    node: 19.4e3,
+    slots: 2.29,
+    values: 1.07,
+    carried: 3.9,
     evaluation: 1.2,
     batch: 4,
   },

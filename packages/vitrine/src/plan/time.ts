@@ -8,6 +8,8 @@ export interface StepWork {
   readonly convolutions: number
   readonly bytes: number
   readonly nodes: number
+  /** How often the host computes between two programs. */
+  readonly cuts: number
 }
 
 const convolutions: ReadonlySet<string> = new Set(["conv2d", "conv2dInputGrad", "conv2dWeightGrad"])
@@ -16,7 +18,7 @@ const free: ReadonlySet<string> = new Set(["input", "state", "constant", "full",
 /** The work of one update, with all its micro-batches. */
 export function stepWork(subject: PlanSubject): StepWork {
   const { accumulate } = subject.training
-  const work = { products: 0, convolutions: 0, bytes: 0, nodes: 0 }
+  const work = { products: 0, convolutions: 0, bytes: 0, nodes: 0, cuts: subject.cuts ? accumulate : 0 }
   const { steps } = planGraphs(subject)
   for (const { graph: g, batch } of steps) {
     const isUpdate = accumulate > 1 && Object.keys(g.outputs).includes("gradientNorm")
@@ -44,7 +46,8 @@ export function processorSeconds(work: StepWork, rates: Rates): number {
     work.products / rates.products +
     work.convolutions / rates.convolutions +
     work.bytes / rates.bytes +
-    work.nodes * rates.node
+    work.nodes * rates.node +
+    work.cuts * (rates.cut ?? 0)
   )
 }
 

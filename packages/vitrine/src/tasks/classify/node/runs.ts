@@ -30,6 +30,8 @@ export interface RunSummary {
   /** `shapes`, or an absolute path. */
   readonly data: string
   readonly seed: number
+  /** The number of training images in the data, or null for runs that did not store it. */
+  readonly examples: number | null
   readonly learningRate: number
   /** The model from which the run started, or null. Its own training does not count. */
   readonly from: string | null
@@ -105,6 +107,7 @@ export async function readRun(path: string): Promise<RunSummary> {
     forwardFlops: forward,
     data,
     seed,
+    examples: examples ?? null,
     learningRate: training.learningRate,
     from,
     step,
