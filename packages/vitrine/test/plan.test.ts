@@ -1,7 +1,7 @@
 import { familyOf, timmModel } from "@vitrine/checkpoint"
-import { parameterCount } from "@vitrine/core"
+import { forwardFlops, parameterCount, vitVariant } from "@vitrine/core"
 import { detr, detrConfig, detrParameters } from "@vitrine/detection"
-import { resnetConfig } from "@vitrine/resnet"
+import { type BiTConfig, bitConfig, bitVariant, resnetConfig } from "@vitrine/resnet"
 import { golden } from "@vitrine/golden"
 import { describe, expect, it } from "vitest"
 import { plan, planOf, type PlanSubject, plannedPeak, plannedSubject } from "../src/node.ts"
@@ -60,6 +60,32 @@ describe("counts what timm and PyTorch count", () => {
       forward: (scope, images) => ({ ...detr(scope, images, config) }),
     })
     expect(counted).toEqual({ parameters, flops })
+  })
+})
+
+describe("table 6 of the ViT paper", () => {
+  const bit = (depths: readonly number[], k: number): BiTConfig =>
+    bitConfig({ ...bitVariant("R50x1"), depths, stemWidth: 64 * k, widths: [256, 512, 1024, 2048].map((w) => w * k) })
+  // Pre-training on JFT: 303 million images, three times the forward pass of each in each epoch.
+  it.each([
+    ["ViT-B/32", 7, 55, vitVariant("B/32")],
+    ["ViT-B/16", 7, 224, vitVariant("B/16")],
+    ["ViT-L/32", 7, 196, vitVariant("L/32")],
+    ["ViT-L/16", 14, 1567, vitVariant("L/16")],
+    ["ViT-H/14", 14, 4262, vitVariant("H/14")],
+    ["ResNet50x1", 7, 50, bit([3, 4, 6, 3], 1)],
+    ["ResNet50x2", 7, 199, bit([3, 4, 6, 3], 2)],
+    ["ResNet101x1", 7, 96, bit([3, 4, 23, 3], 1)],
+    ["ResNet152x1", 7, 141, bit([3, 8, 36, 3], 1)],
+    ["ResNet152x2", 14, 1126, bit([3, 8, 36, 3], 2)],
+    ["ResNet200x3", 14, 3306, bit([3, 24, 36, 3], 3)],
+    ["R50x1+ViT-B/32", 7, 106, vitVariant("R50+B/32")],
+    ["R50x1+ViT-B/16", 7, 274, vitVariant("R50+B/16")],
+    ["R50x1+ViT-L/32", 7, 246, vitVariant("R50+L/32")],
+    ["R50x1+ViT-L/16", 14, 1668, vitVariant("R50+L/16")],
+  ] as const)("%s, %i epochs: %i exaFLOPs within 5 %", (_, epochs, exaFlops, config) => {
+    const computed = (3 * forwardFlops(familyOf(config).model(config)) * 303e6 * epochs) / 1e18
+    expect(Math.abs(computed / exaFlops - 1)).toBeLessThan(0.05)
   })
 })
 
