@@ -15,8 +15,9 @@ import {
 } from "@vitrine/checkpoint"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { openTree, parseIdx, parseLabels, parseTable } from "@vitrine/data/internal/node"
-import { decodeImage, openDataset, resolveData } from "@vitrine/data/node"
+import { decodeImage, openDataset, resolveData, resolveLines } from "@vitrine/data/node"
 import { parseCoco } from "@vitrine/detection"
+import { resolveDetection } from "@vitrine/detection/node"
 import { parseVoc } from "@vitrine/detection/voc"
 import { parseHubName } from "@vitrine/hub"
 import {
@@ -189,8 +190,24 @@ export const targets: readonly Target[] = [
     },
   },
   {
+    name: "parquet-annotated",
+    share: 1,
+    covers: [
+      "data/parquet/leaves",
+      "data/node/parquet/image-rows",
+      "data/node/parquet/lines",
+      "detection/node/parquet",
+    ],
+    corpus: () => corpus.goldenFiles(/annotated[/\\][^/\\]*\.parquet$/),
+    parse: async (bytes) => {
+      const path = fileOf("annotated.parquet", bytes)
+      if (bytes.length % 2 === 0) await resolveDetection(path)
+      else await (await resolveLines(path)).close()
+    },
+  },
+  {
     name: "coco",
-    share: 8,
+    share: 7,
     covers: ["detection/data/coco", "detection/data/annotations"],
     corpus: corpus.cocoFiles,
     parse: (bytes) => parseCoco(utf8(bytes), "file", ignore),
