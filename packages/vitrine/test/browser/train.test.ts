@@ -12,7 +12,7 @@ test("the losses are Node's", async () => {
 test("trains, loads what it trained, and knows what it has learnt", async () => {
   const store = memoryStore()
   const accuracies: number[] = []
-  for await (const event of train({ data: "shapes", recipe: { ...recipe, steps: 8 }, store, seed: 1 }))
+  for await (const event of train({ data, recipe: { ...recipe, steps: 8 }, store, seed: 1 }))
     if (event.type === "evaluation" && "top1" in event) accuracies.push(event.top1)
   expect(accuracies.length).toBe(1)
   const files = store.files()
