@@ -124,6 +124,7 @@ test("the golden files are those that the README lists", () => {
     "interpret",
     "labels",
     "losses",
+    "plan",
     "probe",
     "processors",
     "resolution",

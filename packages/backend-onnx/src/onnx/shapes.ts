@@ -107,8 +107,11 @@ function outputsOf(
       const sliced = [...shape]
       for (const [i, axis] of axes.entries()) {
         const size = shape[axisOf(axis)] ?? 1
-        const [from, to] = [starts[i] ?? 0, Math.min(ends[i] ?? size, size)]
-        sliced[axisOf(axis)] = Math.max(0, Math.ceil((to - from) / (steps[i] ?? 1)))
+        const step = steps[i] ?? 1
+        // The first and the last place that a bound can be. One before the first is possible for slices that run backwards.
+        const [first, last] = step > 0 ? [0, size] : [-1, size - 1]
+        const placeOf = (bound: number): number => Math.min(last, Math.max(first, bound < 0 ? bound + size : bound))
+        sliced[axisOf(axis)] = Math.max(0, Math.ceil((placeOf(ends[i] ?? size) - placeOf(starts[i] ?? 0)) / step))
       }
       return same(sliced)
     }

@@ -78,6 +78,6 @@ test("a page trains and measures a model that reads, and reads with it", async (
   const canvas = new OffscreenCanvas(16, 8)
   canvas.getContext("2d")?.fillRect(0, 0, 16, 8)
   const [[reading] = []] = await reader.read([canvas.transferToImageBitmap()])
-  expect(reading?.characters.length).toBeLessThan(reader.record.recipe.config.length)
+  expect(reading?.characters.length).toBeLessThanOrEqual(reader.record.recipe.config.length)
   await reader.close()
 })
