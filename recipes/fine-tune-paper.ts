@@ -2,7 +2,7 @@
 // SGD with momentum, batches of 512, cosine decay after 500 steps of warm-up, gradients clipped at norm 1, no weight decay,
 // 384² pixels.
 //
-//     vitrine train --data cifar10 --from vit_base --recipe fine-tune-paper
+//     vitrine train --data cifar10 --from hf:timm/vit_base_patch16_224.augreg_in21k --recipe fine-tune-paper
 //
 // The paper takes 10,000 steps on CIFAR, 20,000 on ImageNet, 500 on Pets and Flowers (warm-up 100), and the best rate of
 // 0.001, 0.003, 0.01 and 0.03. At another --image-size images are cropped to that.

@@ -1,6 +1,6 @@
 // Fine-tuning as most do it: AdamW, layer-wise decay of the rate, smoothing, mirrored images.
 //
-//     vitrine train --data flowers --from vit_tiny --recipe fine-tune
+//     vitrine train --data flowers --from hf:timm/vit_tiny_patch16_224.augreg_in21k --recipe fine-tune
 import { defineRecipe, flip } from "vitrine"
 
 export default defineRecipe({

@@ -7,8 +7,8 @@ import { parseArgs } from "node:util"
 
 const templates = {
   vite: ["npm install", "npm run dev"],
-  next: ["npm install", "npm run dev"],
-  node: ["npm install", "npm start"],
+  next: ["ONNXRUNTIME_NODE_INSTALL=skip npm install", "npm run dev"],
+  node: ["ONNXRUNTIME_NODE_INSTALL=skip npm install", "npm start"],
   deno: ["deno task start"],
 }
 

@@ -16,7 +16,10 @@ export async function evaluation(): Promise<CommandDefinition> {
       ["vitrine eval runs/flowers-1", "on the run's own validation images"],
       ["vitrine eval --model runs/flowers-1 --data other --json", ""],
       ["vitrine eval --model runs/flowers-1 --data other third", "a table over data sets, and their mean"],
-      ["vitrine eval --model vit_tiny --data imagenet --real-labels real.json", ""],
+      [
+        "vitrine eval --model hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k --data imagenet --real-labels real.json",
+        "",
+      ],
     ],
     async run([first], values, names) {
       const { model } = modelAndOthers([first], values.model)

@@ -17,8 +17,8 @@ export async function predict(): Promise<CommandDefinition> {
     taskFlags: parts.flags,
     examples: [
       ["vitrine predict runs/flowers-1 tulip.jpg", ""],
-      ["vitrine predict --model vit_tiny photos --top 1 --json", "every image in photos/"],
-      ["vitrine predict --model vit_tiny photo.jpg --image-size 384 --crop-pct 1", "at a higher resolution"],
+      ["vitrine predict --model runs/flowers-1 photos --top 1 --json", "every image in photos/"],
+      ["vitrine predict --model runs/flowers-1 photo.jpg --image-size 384 --crop-pct 1", "at a higher resolution"],
       ["vitrine predict --model runs/mnist-1 row.png --beams 4", "a run of --task read: the text in an image"],
       ["vitrine predict --model hf:google/vit-base-patch16-224 photo.jpg", "fetched from the Hugging Face hub"],
     ],

@@ -50,8 +50,11 @@ export const probe = defineCommand({
   arguments: [["[model]", modelHelp]],
   flags,
   examples: [
-    ["vitrine probe --model vit_tiny --data flowers --shots 5,10", "as the paper's few-shot figures"],
-    ["vitrine probe --model vit_tiny --data flowers pets cifar10", "a table over data sets, and their mean"],
+    [
+      "vitrine probe --model hf:timm/vit_tiny_patch16_224.augreg_in21k --data flowers --shots 5,10",
+      "or a folder that lies here; the paper's few-shot figures",
+    ],
+    ["vitrine probe --model runs/plants-1 --data flowers pets cifar10", "a table over data sets, and their mean"],
     ["vitrine probe --model runs/a-1 --data b --methods knn --k 10", "all training images"],
   ],
   notes: () => methods,

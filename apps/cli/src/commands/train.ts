@@ -34,8 +34,14 @@ export async function train(): Promise<CommandDefinition> {
       ["vitrine train --data fashion-mnist --recipe fashion-mnist-quick", ""],
       ["vitrine train --data flowers --recipe my-recipe.ts --lr 0.0005", ""],
       ["vitrine train --data flowers --from runs/plants-1 --image-size 48", "other classes, and larger images"],
-      ["vitrine train --data flowers --from vit_base --recipe fine-tune", "AdamW, rates by layer"],
-      ["vitrine train --data flowers --from vit_base --freeze backbone --optimizer momentum", "the head alone"],
+      [
+        "vitrine train --data flowers --from hf:timm/vit_tiny_patch16_224.augreg_in21k --recipe fine-tune",
+        "or a folder that lies here; AdamW, rates by layer",
+      ],
+      [
+        "vitrine train --data flowers --from hf:timm/vit_tiny_patch16_224.augreg_in21k --freeze backbone --optimizer momentum",
+        "the head alone",
+      ],
       ["vitrine train --data flowers --model Ti/16 --distill-from runs/flowers-large", "from a teacher"],
       ["vitrine train --data photos --task masked-patch", "without labels; then --from its run"],
       ["vitrine train --task detect --data scenes", "DETR; or a folder with COCO's or Pascal VOC's annotations"],

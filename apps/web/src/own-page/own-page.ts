@@ -53,7 +53,7 @@ export async function ownPage(page: OwnPage, script: string, config: Uint8Array,
 <table><tbody id="guesses" aria-live="polite"></tbody></table>
 <hr>
 <p><button id="save" type="button">${escaped(page.save)}</button> ${escaped(page.node)}<br>
-<code>unzip ${page.folder}.zip &amp;&amp; npx @vitrine/cli predict --model ${page.folder} photo.jpg</code></p>
+<code>unzip ${page.folder}.zip &amp;&amp; ONNXRUNTIME_NODE_INSTALL=skip npx @vitrine/cli predict --model ${page.folder} photo.jpg</code></p>
 <p><small>${escaped(page.made)}</small></p>
 ${data("page", json)}
 ${data("config", base64(config))}

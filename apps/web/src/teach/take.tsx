@@ -79,12 +79,12 @@ export function Take(): JSX.Element {
         </button>
       </div>
       <p class="hint">
-        {t.node} <code>npx @vitrine/cli predict --model {name} photo.jpg</code>
+        {t.node} <code>ONNXRUNTIME_NODE_INSTALL=skip npx @vitrine/cli predict --model {name} photo.jpg</code>
         {withPictures.value ? (
           <>
             {" · "}
             <code>
-              npx @vitrine/cli train --from {name} --data {name}/pictures
+              ONNXRUNTIME_NODE_INSTALL=skip npx @vitrine/cli train --from {name} --data {name}/pictures
             </code>
           </>
         ) : null}
