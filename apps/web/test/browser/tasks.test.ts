@@ -30,6 +30,8 @@ test("no task of the guide's scripts is long, while it loads, scrolls, changes i
     }
     await page.locator(".drawing input").nth(4).check()
     await page.locator('[data-state="ready"]').waitFor()
+    // A figure is drawn where its step is near the window.
+    await page.locator("#loss").scrollIntoViewIfNeeded()
     await page.getByRole("button", { name: "Take ten" }).click()
     await page.locator("[data-fell]").waitFor()
   })

@@ -30,11 +30,14 @@ export async function ownTasks(browser: Browser, address: string, work: () => Pr
   })
   const traceConfig = { includedCategories: ["devtools.timeline", "toplevel", "__metadata"] }
   await debuggers.send("Tracing.start", { transferMode: "ReportEvents", traceConfig })
-  await work()
-  const complete = new Promise((resolve) => debuggers.once("Tracing.tracingComplete", resolve))
-  await debuggers.send("Tracing.end")
-  await complete
-  await debuggers.detach()
+  try {
+    await work()
+  } finally {
+    const complete = new Promise((resolve) => debuggers.once("Tracing.tracingComplete", resolve))
+    await debuggers.send("Tracing.end")
+    await complete
+    await debuggers.detach()
+  }
   const threadOf = ({ pid, tid }: TraceEvent): string => `${pid}.${tid}`
   const isOurs = ({ args }: TraceEvent): boolean => (args?.data?.url ?? args?.fileName ?? "").startsWith(address)
   const tasks = events.filter(({ name, ph }) => ph === "X" && name === "ThreadControllerImpl::RunTask")

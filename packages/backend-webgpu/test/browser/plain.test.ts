@@ -1,11 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core"
 import { conformance } from "@vitrine/conformance"
-import { trainingParity } from "@vitrine/parity"
 import { type WebGpuBackend, webgpuBackend } from "../../src/index.ts"
 import { agreement } from "../agreement.ts"
 import { plainBackend } from "../plain.ts"
 import { inexactSines, plainSkips } from "../skips.ts"
-import { goldens } from "./golden.ts"
 
 let first: WebGpuBackend | undefined
 async function compiled(): Promise<WebGpuBackend> {
@@ -16,4 +14,3 @@ const plain = async () => plainBackend(tf, await compiled())
 
 conformance("tfjs on our device in a page", plain, { skip: { ...plainSkips, ...inexactSines }, subset: "smoke" })
 agreement("compiled and plain in a page", compiled, plain)
-trainingParity("tfjs on our device in a page", plain, goldens("training-adamw"))
