@@ -269,7 +269,7 @@ async function follow(at, document, { headings, skip = [], after = {} } = {}) {
     for (const line of text.trim().split("\n")) {
       const [, folder] = /^cd (\S+)$/.exec(line) ?? []
       if (folder !== undefined) where = where.within(folder)
-      else if (!skip.includes(line)) await where.run("bash", "-c", line.replace(/^npm create /, "npm create -y "))
+      else if (!skip.includes(line)) await where.run("bash", "-c", line.replace(/\b(npm create|npx) /, "$1 -y "))
       await after[line]?.(where)
     }
   }

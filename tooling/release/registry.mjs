@@ -24,4 +24,4 @@ for (const { tarball } of packed) await registry.publish(tarball)
 console.log(`${packed.length} packages at ${registry.url}
 
 export npm_config_registry=${registry.url}
-npx @vitrine/cli demo`)
+ONNXRUNTIME_NODE_INSTALL=skip npx @vitrine/cli demo`)
