@@ -1,13 +1,7 @@
+/// <reference types="vite/client" />
 import type { Golden } from "@vitrine/golden"
 import { parseTensors } from "@vitrine/golden/tensors"
 import { commands } from "vitest/browser"
-
-declare global {
-  interface ImportMeta {
-    /** The modules that fit a pattern, by path; Vite replaces the call. */
-    glob(pattern: string): Record<string, unknown>
-  }
-}
 
 // The path is relative to the package.
 const files = "../../tooling/golden/files"
