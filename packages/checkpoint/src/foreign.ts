@@ -9,7 +9,10 @@ const beginnings: readonly (readonly [beginning: RegExp, what: string])[] = [
     /^version (?=$|https:\/\/git-lfs)/,
     "is a pointer of Git LFS and not the file itself: fetch that with git lfs pull, or download it",
   ],
-  [/^\s*<(!doctype|html|\?xml|head|!--)/i, "is a web page and not the file itself: download that"],
+  [
+    /^\s*<(!doctype|html|\?xml|head|!--)/i,
+    "is a web page and not the file itself: download that, or, if it comes from a server, mend the address (a server may answer every wrong one with its index.html)",
+  ],
   [/^PK\u0003\u0004/, `is a zip archive, as pickles of PyTorch's are, whatever its name: ${conversion("PATH")}`],
   [/^\u0080[\u0002-\u0005]/, `is a pickle, which can run code and is never read: ${conversion("PATH")}`],
 ]

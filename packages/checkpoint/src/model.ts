@@ -106,6 +106,7 @@ export async function openWeights(files: ModelFiles, file: string): Promise<{ we
   if (source !== undefined) return { weights: await openSafetensorsSource(source), name: files.nameOf(file) }
   const index = await files.json(shardIndex)
   if (index === undefined) await refusePickle(files)
+  if (index === undefined) await refuseOnnx(files)
   if (index === undefined)
     throw fileError(
       files.name,
@@ -140,6 +141,19 @@ async function refusePickle(files: ModelFiles): Promise<void> {
           ? `has its weights as pickles of PyTorch's (${name}), which can run code and are never read: save the model once more with transformers, which writes safetensors`
           : `has its weights as a pickle of PyTorch's, ${name}, which can run code and is never read; ${conversion(name)}`,
       )
+}
+
+/** Why a file or a folder of ONNX is no model here. */
+export const onnxExport =
+  "is an export to ONNX, which is not read back: name the run, or the model that it was exported from"
+
+/** The names of exported graphs in a folder. */
+const graphs = ["onnx/model.onnx", "onnx/model_fp16.onnx", "onnx/model_quantized.onnx", "onnx/encoder_model.onnx"]
+
+/** @throws VitrineError (file) for a folder that holds graphs of ONNX and no weights */
+async function refuseOnnx(files: ModelFiles): Promise<void> {
+  for (const name of [...graphs, "model.onnx"])
+    if ((await files.open(name)) !== undefined) throw fileError(files.name, onnxExport)
 }
 
 /** The names of the patch embedding or of the first convolution in transformers. */

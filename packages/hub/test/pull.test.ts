@@ -307,7 +307,7 @@ describe("a hub that says no", () => {
   test("not there at all", async () => {
     await server.close()
     expect(await fault()).toMatch(
-      /^http:\/\/127\.0\.0\.1:\d+: cannot be reached \(ECONNREFUSED\); with HF_HUB_OFFLINE=1/,
+      /^http:\/\/127\.0\.0\.1:\d+: cannot be reached \(ECONNREFUSED\); with HF_HUB_OFFLINE=1 .* lacks the model: name a folder that lies here.* in place of hf:/,
     )
     vi.stubEnv("HF_ENDPOINT", "file:///etc/passwd")
     expect(await fault()).toMatch(/HF_ENDPOINT is "file:.*expected an address/)
@@ -427,7 +427,7 @@ describe("without the hub", () => {
     server.seen.length = 0
     expect(await pull(name)).toMatchObject({ path, fetched: 0, unreached: null })
     expect(server.seen).toEqual([])
-    expect(await fault(`${name}@v1`)).toMatch(/@v1: is not in the cache \(.*\), and HF_HUB_OFFLINE is set/)
+    expect(await fault(`${name}@v1`)).toMatch(/@v1: is not in the cache \(.*\), and HF_HUB_OFFLINE is set: name a folder that lies here/)
   })
 
   test("one that cannot be reached is made up for by the cache", async () => {

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path"
 import { type DetectorHints, openDetector, type OpenDetector } from "../detr.ts"
 import { fileError } from "../errors.ts"
 import { conversion } from "../foreign.ts"
-import { openGoogleModel, openModel, type OpenModel } from "../model.ts"
+import { onnxExport, openGoogleModel, openModel, type OpenModel } from "../model.ts"
 import type { ModelFiles } from "../model-files.ts"
 import type { ByteSource } from "@vitrine/archive"
 import { taskOfFiles, type TaskName } from "../task.ts"
@@ -87,6 +87,7 @@ async function openPath(path: string): Promise<OpenPath> {
       path,
       `is a pickle of PyTorch's, which can run code and is never read; ${conversion(basename(path))}, with ['model'] before .items() for detr's`,
     )
+  if (!isFolder && path.endsWith(".onnx")) throw fileError(path, onnxExport)
   const handles: Pick<OpenFile, "close">[] = []
   const open = async (file: string): Promise<ByteSource> => {
     const source = await openFile(file)

@@ -71,7 +71,7 @@ export async function pull(text: string, options: PullOptions = {}): Promise<Pul
   if (isCommit || settings.offline) {
     const cached = await cachedModel(folder, name)
     if (typeof cached === "object") return { ...cached, unreached: null }
-    if (settings.offline) throw new VitrineError("file", `${cached}, and HF_HUB_OFFLINE is set`)
+    if (settings.offline) throw new VitrineError("file", `${cached}, and HF_HUB_OFFLINE is set: ${folderInstead(text)}`)
   }
   const server = requests(name, settings, signal)
   let listing: Listing
@@ -80,7 +80,8 @@ export async function pull(text: string, options: PullOptions = {}): Promise<Pul
   } catch (error) {
     if (!(error instanceof Passing)) throw error
     const cached = await cachedModel(folder, name)
-    if (typeof cached !== "object") throw error
+    if (typeof cached !== "object")
+      throw new VitrineError("file", `${error.message}, and it lacks the model: ${folderInstead(text)}`, { cause: error })
     return { ...cached, unreached: error.message }
   }
   const { commit, files } = listing
@@ -92,6 +93,9 @@ export async function pull(text: string, options: PullOptions = {}): Promise<Pul
   if (!isCommit) await writeRef(folder, join("refs", ...name.revision.split("/")), commit)
   return { ...locate(folder, name, commit, model), fetched, unreached: null }
 }
+
+/** What works without the hub. */
+const folderInstead = (name: string): string => `name a folder that lies here, with the model's files, in place of ${name}`
 
 async function pullDataset(text: string, { onProgress, signal }: PullOptions): Promise<PullResult> {
   const { name, repo, revision, commit, files, below } = await listedDataset(text, signal)

@@ -1,4 +1,6 @@
-import { resolve } from "node:path"
+import { existsSync } from "node:fs"
+import { isAbsolute, resolve } from "node:path"
+import { VitrineError } from "@vitrine/core"
 import {
   isAddress,
   plainAddress,
@@ -54,3 +56,19 @@ export async function locateData(name: string, options: ResolveOptions): Promise
   if (isAddress(name)) return { resolved, shown: plainAddress(name), origin: plainAddress(name) }
   return { resolved, shown: name, origin: name === "shapes" ? name : resolve(name) }
 }
+
+/**
+ * Checks that the data of a run lie where they lay when it was trained.
+ * @param data the name in the run's record
+ * @throws VitrineError (file)
+ */
+export function checkRunData(run: string, data: string): void {
+  if (isAway(data))
+    throw new VitrineError(
+      "file",
+      `${data}: no such file or folder, and ${run} was trained on it: say where the data lie now (data, --data FOLDER)`,
+    )
+}
+
+/** Whether the data of a run lie no more where they lay. Names with braces are patterns of files. */
+export const isAway = (data: string): boolean => isAbsolute(data) && !data.includes("{") && !existsSync(data)

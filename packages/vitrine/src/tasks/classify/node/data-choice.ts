@@ -1,5 +1,7 @@
 import { resolve } from "node:path"
-import type { ResolveOptions } from "@vitrine/data/node"
+import { VitrineError } from "@vitrine/core"
+import { dataListing, type ResolveOptions } from "@vitrine/data/node"
+import { checkRunData, isAway, locateData } from "../../../node/data.ts"
 import type { RunRecord } from "../record-type.ts"
 
 /** The columns of a table that are read. */
@@ -8,6 +10,29 @@ export type ColumnChoice = Pick<ResolveOptions, "fileColumn" | "labelColumns">
 /** Whether data are those that a run was trained on. */
 export function isRunData(record: RunRecord | null, data: string | undefined): boolean {
   return record !== null && (data === undefined || data === record.data || resolve(data) === record.data)
+}
+
+/**
+ * The name of data for `isRunData` and `dataChoiceOf`: undefined for those of the run, also if they have moved since.
+ * @throws VitrineError (file) if nobody says where they have moved
+ */
+export async function movedData(
+  run: string,
+  record: RunRecord | null,
+  data: string | undefined,
+  columns: ColumnChoice,
+): Promise<string | undefined> {
+  if (record === null || !isAway(record.data)) return data
+  if (data === undefined) checkRunData(run, record.data)
+  if (data === undefined || record.listing === undefined) return data
+  const { digest } = record.listing
+  try {
+    const { resolved } = await locateData(data, dataChoiceOf(record, undefined, columns))
+    return (await dataListing(resolved, resolve(data)))?.digest === digest ? undefined : data
+  } catch (error) {
+    if (VitrineError.isInstance(error)) return data
+    throw error
+  }
 }
 
 /**

@@ -18,7 +18,7 @@ import {
 } from "../evaluate.ts"
 import { learnsSeveralLabels } from "../objectives.ts"
 import { recordOf } from "../record.ts"
-import { type ColumnChoice, dataChoiceOf, isRunData } from "./data-choice.ts"
+import { type ColumnChoice, dataChoiceOf, isRunData, movedData } from "./data-choice.ts"
 import { constantsOf } from "./load.ts"
 import { readRealLabels } from "./real.ts"
 
@@ -110,8 +110,10 @@ async function withSubject<T>(
     const name = data ?? record?.data
     if (name === undefined)
       throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
-    const choice = dataChoiceOf(record, data, { fileColumn, labelColumns })
-    const whole = split === "all" || (split === undefined && !isRunData(record, data))
+    const columns = { fileColumn, labelColumns }
+    const other = await movedData(path, record, data, columns)
+    const choice = dataChoiceOf(record, other, columns)
+    const whole = split === "all" || (split === undefined && !isRunData(record, other))
     const choices = whole ? { ...choice, valFraction: 0 } : choice
     const located = await locateData(name, choices)
     const { passedOver, ...resolved } = located.resolved
@@ -142,7 +144,7 @@ async function withSubject<T>(
         scoring,
         labels: folder.labels,
         dataset: complete,
-        classes: classes ?? (data === undefined ? record?.classes : undefined),
+        classes: classes ?? (other === undefined ? record?.classes : undefined),
         byPosition,
         batchSize,
         facts: { data: located.shown, split: part, passedOver },

@@ -8,7 +8,7 @@ import { locateData } from "../../../node/data.ts"
 import { locate } from "../../../node/hub.ts"
 import { checkCounts, type Probe, type ProbeChoice, probeData } from "../probe.ts"
 import { recordOf } from "../record.ts"
-import { type ColumnChoice, dataChoiceOf } from "./data-choice.ts"
+import { type ColumnChoice, dataChoiceOf, movedData } from "./data-choice.ts"
 import { constantsOf } from "./load.ts"
 
 /** Options of a probe. */
@@ -34,7 +34,7 @@ export interface ProbeOptions extends ProbeChoice, Overrides, ColumnChoice {
  * Measures how well a model's frozen features separate the classes of data. The classifiers on the features are fitted
  * in closed form or by comparing examples. The model itself is not trained.
  *
- *     const { results } = await probe("vit_tiny", { data: "flowers", shots: [5, 10] })
+ *     const { results } = await probe("hf:google/vit-base-patch16-224", { data: "flowers", shots: [5, 10] })
  *
  * @throws VitrineError (file, config, backend)
  */
@@ -49,7 +49,10 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
     const record = recordOf(folder.json)
     const name = options.data ?? record?.data
     if (name === undefined) throw new VitrineError("config", "probe needs data: a path, or shapes")
-    const { resolved, shown } = await locateData(name, dataChoiceOf(record, options.data, options))
+    const { resolved, shown } = await locateData(
+      name,
+      dataChoiceOf(record, await movedData(path, record, options.data, options), options),
+    )
     const testSource = options.test === undefined ? (resolved.val ?? resolved.test) : await testSourceOf(options.test)
     if (testSource === null) throw new VitrineError("config", `${name}: has no images to measure on; name test data`)
     const open = async (source: DatasetSource): Promise<Dataset> => {

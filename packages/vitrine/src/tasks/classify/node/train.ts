@@ -3,7 +3,7 @@ import { readModelFolder } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import { type Dataset, type DatasetSource, inOrder, parseOrder, type Selection } from "@vitrine/data"
 import { createLoader, dataListing, openDataset, subset } from "@vitrine/data/node"
-import { locateData } from "../../../node/data.ts"
+import { checkRunData, locateData } from "../../../node/data.ts"
 import { locate } from "../../../node/hub.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { type OpenRun, runTask } from "../../../run.ts"
@@ -20,6 +20,8 @@ export interface TrainOptions extends RunOptions {
   readonly data?: string | undefined
   /** The recipe. The data and the model provide its missing fields. A resumed run does not need it. */
   readonly recipe?: Recipe | RecipeRule | undefined
+  /** Whether a recipe's batch with more images than there are is lowered to them; by default it is an error. */
+  readonly lowersBatch?: boolean | undefined
   /**
    * The model from which the run starts, in any form that `load` accepts. It also provides the missing fields of the
    * recipe's model and input. For another `imageSize`, positions are resized in the way of the model's origin. If the
@@ -85,6 +87,7 @@ function platformOf(
     async openData({ classes, perClass, order: orderName, ...choice }) {
       const name = options.data ?? record?.data
       if (name === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
+      if (options.data === undefined && record) checkRunData(options.resume ?? "the run", record.data)
       const order = orderName === undefined ? undefined : parseOrder(orderName)
       const { resolved, shown, origin } = await locateData(name, { ...choice, order })
       const { train, val, test, splitNames, passedOver, notes } = resolved

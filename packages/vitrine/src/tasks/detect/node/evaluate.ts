@@ -2,7 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import type { Faults } from "@vitrine/detection"
 import { type AnnotationFormat, createDetectionLoader, openDetection, resolveDetection } from "@vitrine/detection/node"
 import { openBackend } from "../../../node/backends.ts"
-import { locatePlace } from "../../../node/data.ts"
+import { checkRunData, locatePlace } from "../../../node/data.ts"
 import { locate } from "../../../node/hub.ts"
 import { checkMeasurable, type DetectorFigures, measureDetector } from "../evaluate.ts"
 import { type LoadDetectorOptions, readDetector } from "./load.ts"
@@ -42,6 +42,7 @@ export async function evaluateDetector(
   if (name === undefined)
     throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
   const origin = data === undefined ? record : null
+  if (origin) checkRunData(path, origin.data)
   const { place } = await locatePlace(name)
   const { faults, ...splits } = await resolveDetection(place, {
     format: format ?? origin?.format,

@@ -8,7 +8,7 @@ import {
   resolveDetection,
 } from "@vitrine/detection/node"
 import type { TrainEvent } from "@vitrine/trainer"
-import { locatePlace } from "../../../node/data.ts"
+import { checkRunData, locatePlace } from "../../../node/data.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { type OpenRun, runTask } from "../../../run.ts"
 import type { DetectionRecipe } from "../recipe-type.ts"
@@ -55,6 +55,7 @@ function platformOf(options: TrainDetectorOptions): DetectorPlatform {
     async openData(stored, closeLater) {
       const data = options.data ?? stored?.data
       if (data === undefined) throw new VitrineError("config", "training a detector needs data: a path, or scenes")
+      if (options.data === undefined && stored) checkRunData(resume, stored.data)
       const { seed = 0, valFraction = 0.1, format } = stored ?? options
       const imageSize = stored?.recipe.imageSize ?? options.recipe?.imageSize
       const { place, origin } = await locatePlace(data, "scenes")

@@ -1,7 +1,7 @@
 import { showValue, VitrineError } from "@vitrine/core"
 import { resolveLines } from "@vitrine/data/node"
 import type { SearchOptions } from "@vitrine/seq2seq"
-import { locatePlace } from "../../../node/data.ts"
+import { checkRunData, locatePlace } from "../../../node/data.ts"
 import { measureReader, type ReaderFigures } from "../evaluate.ts"
 import { type LoadReaderOptions, loadReader } from "./load.ts"
 
@@ -38,6 +38,7 @@ export async function evaluateReader(path: string, options: EvaluateReaderOption
   try {
     const { seed, valFraction, recipe, data: trainingData } = reader.record
     const name = data ?? trainingData
+    if (data === undefined) checkRunData(path, trainingData)
     const { place } = await locatePlace(name)
     const resolved = await resolveLines(place, { seed, valFraction, characters: recipe.characters })
     closers.push(resolved.close)

@@ -3,7 +3,7 @@ import { VitrineError } from "@vitrine/core"
 import { resolveLines } from "@vitrine/data/node"
 import type { TextEvaluation } from "@vitrine/seq2seq"
 import type { TrainEvent } from "@vitrine/trainer"
-import { locatePlace } from "../../../node/data.ts"
+import { checkRunData, locatePlace } from "../../../node/data.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { runTask } from "../../../run.ts"
 import type { ReadingRecipe } from "../recipe-type.ts"
@@ -35,15 +35,16 @@ export function trainReader(
     (run) => {
       const { resume = "" } = options
       return prepareReader(run, options, { name: resume, file: join(resume, "config.json") }, (splitting) =>
-        openLines(options.data, splitting),
+        openLines(resume, options.data, splitting),
       )
     },
   )
 }
 
-async function openLines(path: string | undefined, splitting: LineSplitting): Promise<ReaderLines> {
+async function openLines(run: string, path: string | undefined, splitting: LineSplitting): Promise<ReaderLines> {
   const { data = splitting.data, ...options } = { ...splitting, ...(path !== undefined && { data: path }) }
   if (data === undefined) throw new VitrineError("config", "training a model to read needs data: a path")
+  if (path === undefined) checkRunData(run, data)
   const { characters, ...rest } = options
   const { place, origin } = await locatePlace(data)
   const lines = await resolveLines(place, { ...rest, ...(characters && { characters }) })
