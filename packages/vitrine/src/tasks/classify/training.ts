@@ -20,6 +20,7 @@ import {
   usualSize,
 } from "@vitrine/data"
 import {
+  type BrokenImageEvent,
   classificationObjective,
   distillationObjective,
   type Evaluation,
@@ -100,15 +101,17 @@ export async function* trainOn({
 }: TrainingRun): AsyncGenerator<TrainEvent, void, void> {
   const { config, training, evaluateEvery, batchSize, dropLast, mix, labelSmoothing: smoothing } = recipe
   const order = { examples: dataset.length, batchSize, seed: training.seed, dropLast }
-  const told = new Set<string>()
+  const earlier = brokenIn(place.resume?.state)
+  const measuredBroken = new Set(earlier.messages)
   const broken: string[] = []
   // The limit on broken images is one for the whole run.
-  const brokenExamples = [...brokenExamplesOf(place.resume?.state)]
+  const brokenExamples = [...earlier.examples]
   const reading = {
     strict,
     onBroken: ({ message }: BrokenExample): void => {
-      if (!told.has(message)) broken.push(message)
-      told.add(message)
+      if (measuredBroken.has(message)) return
+      measuredBroken.add(message)
+      broken.push(message)
     },
   }
   const batches = (consumed: number): Promise<Loader> =>
@@ -117,7 +120,7 @@ export async function* trainOn({
       knownBroken: brokenExamples.slice(),
       onBroken: (each) => {
         brokenExamples.push(each.example)
-        reading.onBroken(each)
+        broken.push(each.message)
       },
       ...trainingOrder(order, consumed),
       transforms: trainingTransforms(recipe),
@@ -148,18 +151,33 @@ export async function* trainOn({
     evaluation,
     evaluatesTest: validation === undefined,
     evaluateEvery,
-    checkpointState: () => (brokenExamples.length === 0 ? {} : { broken: brokenExamples }),
+    checkpointState() {
+      const messages = [...measuredBroken].filter((message) => !broken.includes(message))
+      return {
+        ...(brokenExamples.length > 0 && { broken: brokenExamples }),
+        ...(messages.length > 0 && { brokenMeasured: messages }),
+      }
+    },
   })
   for await (const event of events) {
-    for (const message of broken.splice(0)) yield { type: "broken", step: event.step, message }
+    // A resumed run then has them at the steps of a run without interruption.
+    const messages = event.type === "start" ? [] : broken.splice(0)
+    for (const message of messages) {
+      const fault: BrokenImageEvent = { type: "broken", step: event.step, message }
+      place.store?.appendMetrics({ ...fault })
+      yield fault
+    }
     yield event
   }
 }
 
-/** The training examples that a checkpoint's state says to be broken. */
-function brokenExamplesOf(state: unknown): readonly number[] {
-  const { broken }: { readonly broken?: unknown } = Object(state)
-  return Array.isArray(broken) ? broken.filter((each) => Number.isSafeInteger(each)) : []
+/** The broken images of a checkpoint's state: training examples, and the messages of those that were measured. */
+function brokenIn(state: unknown): { readonly examples: readonly number[]; readonly messages: readonly string[] } {
+  const { broken, brokenMeasured }: { readonly broken?: unknown; readonly brokenMeasured?: unknown } = Object(state)
+  return {
+    examples: Array.isArray(broken) ? broken.filter((each) => Number.isSafeInteger(each)) : [],
+    messages: Array.isArray(brokenMeasured) ? brokenMeasured.filter((each) => typeof each === "string") : [],
+  }
 }
 
 /** Starting values of parameters, drawn by the recipe's scheme. */
