@@ -33,6 +33,17 @@ test("a few images of a new class are told from an old one, with the backbone fr
   expect(last?.top1).toBeGreaterThan(0.7)
 })
 
+test("a built-in recipe takes all of a few images as a batch, unless a flag says otherwise", async () => {
+  const few = ["--from", source, "--classes", "0,2", "--per-class", "5", "--recipe", "fine-tune", "--steps", "1"]
+  const { setup } = await train("lowered", ...few)
+  expect(setup).toMatchObject({
+    recipe: { batchSize: 10, best: "last" },
+    dataNotes: ["a batch is all 10 images: the recipe's batch of 64 is lowered (else: --batch-size)"],
+  })
+  const chosen = await vitrine(["train", "--data", data, "--out", at("chosen"), ...few, "--batch-size", "64"])
+  expectFault(chosen, /a batch of 64 needs more than the 10 training images; lower it/)
+})
+
 test("a teacher is named by a flag, and how it teaches by others", async () => {
   const flags = ["--distillation", "soft", "--distillation-alpha", "0.3", "--distillation-tau", "2", "--steps", "2"]
   const { setup } = await train("student", ...tinyModel, "--classes", "0,1", "--distill-from", source, ...flags)

@@ -186,6 +186,11 @@ test.each([
   expect(() => resolveDetectionRecipe({ batchSize: 4, ...wrong }, facts, 0)).toThrow(message)
 })
 
+test("a batch is at most the images that there are", () => {
+  const facts = { examples: 8, classes: 4, imageSize: [48, 40], objects: 5, builtIn: false } as const
+  expect(resolveDetectionRecipe({}, facts, 0).batchSize).toBe(8)
+})
+
 test.each(["huggingface-detr", "huggingface-detr-dilated", "huggingface-detr-native", "huggingface-detr-auxiliary"])(
   "%s finds in each image by itself what transformers does",
   { timeout: 180_000 },

@@ -2,11 +2,20 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, writeFile } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { imageModel, parseHeader, toFloat32, writeSafetensors } from "@vitrine/checkpoint"
-import { findCheckpoint, readModelFolder } from "@vitrine/checkpoint/node"
+import { findCheckpoint, readMetrics, readModelFolder } from "@vitrine/checkpoint/node"
 import { golden, goldenPath } from "@vitrine/golden"
 import sharp from "sharp"
 import { beforeAll, expect, test } from "vitest"
-import { evaluate, type EvaluateOptions, type Evaluation, load, type Recipe, train } from "../src/node.ts"
+import {
+  evaluate,
+  type EvaluateOptions,
+  type Evaluation,
+  load,
+  probe,
+  type Recipe,
+  train,
+  type TrainOptions,
+} from "../src/node.ts"
 import { learningRate as rateOf, type TrainingOptions } from "@vitrine/trainer"
 import { recipe as short } from "./losses.ts"
 import { classes, collect, type Event, writePictures } from "./pictures.ts"
@@ -84,7 +93,7 @@ test("a broken image is named once, does not count, and a changed folder is refu
   await writeFile(cut, (await readFile(cut)).subarray(0, 60))
   const run = { ...options, data: folder, valFraction: 0 }
   await expect(collect(train({ ...run, strict: true }))).rejects.toThrow(/circle\/0\.png: broken PNG image/)
-  const whole = await collect(train({ ...run, recipe: { ...recipe, steps: 8 } }))
+  const whole = await collect(train(run))
   const broken = whole.filter(({ type }) => type === "broken")
   expect(broken).toEqual([
     { type: "broken", step: expect.any(Number), message: expect.stringContaining("0.png: broken PNG image") },
@@ -93,7 +102,9 @@ test("a broken image is named once, does not count, and a changed folder is refu
   for await (const event of train({ ...run, out, checkpointEvery: 2 }))
     if (event.type === "step" && event.step === 3) break
   const rest = await collect(train({ resume: out, workers: 0, backend: "onnx" }))
-  expect(stepsOf(rest)).toEqual(stepsOf(await collect(train(run))).slice(2))
+  expect(stepsOf(rest)).toEqual(stepsOf(whole).slice(2))
+  const metrics = await readMetrics(join(out, "metrics.jsonl"))
+  expect(metrics.filter(({ type }) => type === "broken")).toEqual(broken)
   await rename(join(folder, "circle", "3.png"), join(folder, "circle", "4.png"))
   await expect(collect(train({ resume: out, workers: 0, backend: "onnx" }))).rejects.toThrow(
     /its images are no longer those of the run, which began with 60 files of [\d,]+ bytes; now there are/,
@@ -217,6 +228,41 @@ test("refuses in one line", async () => {
     expect(error).toMatchObject({ name: "VitrineError", message: expect.stringContaining(message) })
     expect((error as Error).message).not.toContain("\n")
   }
+})
+
+async function setupOf(more: TrainOptions): Promise<Event | undefined> {
+  for await (const event of train({ ...options, data, ...more })) return event
+  return undefined
+}
+
+test("a batch that the user did not choose is lowered to the images that there are, which the setup says", async () => {
+  const many = { ...recipe, batchSize: 64, dropLast: true }
+  expect(await setupOf({ recipe: many, lowersBatch: true })).toMatchObject({
+    recipe: { batchSize: 54 },
+    dataNotes: ["a batch is all 54 images: the recipe's batch of 64 is lowered (else: --batch-size)"],
+  })
+  await expect(setupOf({ recipe: many })).rejects.toThrow(/a batch of 64 needs more than the 54 training images/)
+  const fits = { recipe: { ...many, batchSize: 54 }, lowersBatch: true }
+  expect(await setupOf(fits)).toMatchObject({ recipe: { batchSize: 54 }, dataNotes: [] })
+})
+
+test("few validation images choose no model of a run that starts from another, unless the recipe says how", async () => {
+  const { model: _, ...rest } = recipe
+  expect(await setupOf({ recipe: rest, from: source })).toMatchObject({ recipe: { best: "last" } })
+  expect(await setupOf({ recipe: { ...rest, best: "loss" }, from: source })).toMatchObject({ recipe: { best: "loss" } })
+})
+
+test("a copied run whose data have moved asks for them, and knows them again", async () => {
+  const [before, after, out] = [join(place, "before"), join(place, "after"), join(place, "moved-run")]
+  await cp(source, out, { recursive: true })
+  const file = join(out, "config.json")
+  await writeFile(file, (await readFile(file, "utf8")).replaceAll(JSON.stringify(data), JSON.stringify(before)))
+  const asks = /before: no such file or folder, and .*moved-run was trained on it: say where .*--data FOLDER/
+  await expect(evaluate(out, { backend: "onnx" })).rejects.toThrow(asks)
+  await expect(probe(out, { backend: "onnx" })).rejects.toThrow(asks)
+  await expect(collect(train({ resume: out, workers: 0, backend: "onnx" }))).rejects.toThrow(asks)
+  await cp(data, after, { recursive: true })
+  expect(await evaluate(out, { backend: "onnx", data: after })).toMatchObject({ split: "val", examples: 6 })
 })
 
 test("remembers which engines computed a run", async () => {

@@ -45,13 +45,16 @@ export function builtInRecipes(): { readonly name: string; readonly title: strin
   })
 }
 
+/** Whether a recipe's name is that of a built-in one. A file of that name is another. */
+export const isBuiltIn = (name: string): boolean => recipeNames().includes(name)
+
 function find(nameOrFile: string): string {
   const file = resolve(nameOrFile)
   if (/\.(json|[cm]?[jt]s)$/.test(nameOrFile)) {
     if (existsSync(file)) return file
     throw new VitrineError("file", `${nameOrFile}: no such recipe file`)
   }
-  if (recipeNames().includes(nameOrFile)) return join(folder, `${nameOrFile}.ts`)
+  if (isBuiltIn(nameOrFile)) return join(folder, `${nameOrFile}.ts`)
   throw new VitrineError(
     "file",
     `${nameOrFile}: no such recipe: name a .ts, .js or .json file, or one of ${recipeNames().join(", ")}`,

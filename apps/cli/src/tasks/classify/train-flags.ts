@@ -42,7 +42,7 @@ export const flags = {
   best: {
     group: run,
     value: "<figure>",
-    help: "which checkpoint is published: the best on the validation images by this, or the last; default: top1",
+    help: "which checkpoint is published: the best on the validation images by this, or the last; default: top1, or last where few images validate",
     choices: bestNames,
   },
   strict: { group: run, help: "end at the first image that cannot be read", resumable: true },

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs"
 import { type ObjectiveName, train as trainClassifier, type TrainOptions } from "vitrine"
 import { UsageError } from "../../errors.ts"
 import { localModel } from "../../hub.ts"
+import { isBuiltIn } from "../../recipes/load.ts"
 import { defineTraining } from "../../training.ts"
 import { overrideRecipe } from "./recipe.ts"
 import { ending, texts } from "./texts.ts"
@@ -40,6 +41,8 @@ export const trainPart = defineTraining({
       strict,
       labelColumns: labelColumn,
       recipe: overrideRecipe(recipe, values),
+      // Whoever names a built-in recipe has not chosen its batch.
+      lowersBatch: values.recipe !== undefined && isBuiltIn(values.recipe) && values.batchSize === undefined,
     }
   },
 })

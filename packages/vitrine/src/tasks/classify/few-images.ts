@@ -45,9 +45,16 @@ const fewestValidation = 100
 /**
  * The default of `best` for few images: with few validation images the last checkpoint, which is better than the luckiest. Undefined
  * leaves the choice to other defaults.
+ * @param starts whether the run starts from a trained model
  */
-export function fewImagesBest(recipe: Recipe, data: DataFacts, validation: number): "last" | undefined {
-  return isFew(recipe, data) && validation < fewestValidation ? "last" : undefined
+export function fewImagesBest(
+  recipe: Recipe,
+  data: DataFacts,
+  validation: number,
+  starts: boolean,
+): "last" | undefined {
+  const { model: _, ...learned } = recipe
+  return isFew(starts ? learned : recipe, data) && validation < fewestValidation ? "last" : undefined
 }
 
 function isFew({ model, task = "classify", distillation }: Recipe, data: DataFacts): boolean {

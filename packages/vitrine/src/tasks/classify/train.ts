@@ -20,6 +20,8 @@ import { classesOf, factsOf, type OpenLoader, preprocessingOf, trainOn } from ".
 export interface ClassifierOptions<Source> extends NewLength {
   /** The recipe. The data and the model provide its missing fields. A resumed run does not need it. */
   readonly recipe?: Recipe | RecipeRule | undefined
+  /** Whether a recipe's batch with more images than there are is lowered to them; by default it is an error. */
+  readonly lowersBatch?: boolean | undefined
   /** The model from which the run starts. */
   readonly from?: Source | undefined
   /** The name in timm of that model, if several models have the same names of tensors. */
@@ -156,7 +158,7 @@ export async function prepareClassifier<Source>(
   const { train: dataset, validation, test } = data
   if (learnsClasses(task)) checkClasses(dataset, data.name)
   const record = stored && withLength(stored, options, passOf(stored.recipe, dataset), resumed?.checkpoint?.step ?? 0)
-  const plan = record ? storedPlan(record.recipe) : await newPlan(options.recipe, data, seed, platform.teacher)
+  const plan = record ? storedPlan(record.recipe) : await newPlan(options, data, seed, platform.teacher)
   // A checkpoint contains everything that a resumed run needs.
   const source = resumed?.checkpoint ? undefined : record ? record.from : options.from
   const { architecture } = record ?? options
@@ -214,7 +216,7 @@ export async function prepareClassifier<Source>(
       data: data.name,
       classes: dataset.classes,
       passedOver: data.passedOver,
-      dataNotes: data.notes ?? [],
+      dataNotes: [...(data.notes ?? []), ...plan.notes],
       examples: dataset.length,
       validation: validation?.length ?? 0,
       test: test?.length ?? 0,
@@ -323,32 +325,43 @@ function checkSameFiles(begun: Listing, { name, listing }: TrainingData): void {
 interface RecipePlan {
   /** The hints in the recipe about that model. */
   readonly hints: ModelHints
+  /** Changes of the recipe that the data require, a line each. */
+  readonly notes: readonly string[]
   resolve(start: StartingModel | undefined): ResolvedRecipe
 }
 
 function storedPlan(recipe: ResolvedRecipe): RecipePlan {
-  return { hints: hintsFrom(recipe.config), resolve: () => recipe }
+  return { hints: hintsFrom(recipe.config), notes: [], resolve: () => recipe }
 }
 
 async function newPlan(
-  rule: Recipe | RecipeRule | undefined,
+  { recipe: rule, lowersBatch = false }: Pick<ClassifierOptions<unknown>, "recipe" | "lowersBatch">,
   { train: dataset, validation, test }: TrainingData,
   seed: number,
   teacher: string | undefined,
 ): Promise<RecipePlan> {
   const facts = await factsOf(dataset)
-  const rules = await withArchitecture(withObjective(recipeFor(rule, facts), dataset))
+  const base = recipeFor(rule, facts)
+  const { examples } = facts
+  const isLowered = lowersBatch && base.dropLast === true && base.batchSize !== undefined && base.batchSize > examples
+  const fitting = isLowered ? { ...base, batchSize: examples } : base
+  const rules = await withArchitecture(withObjective(fitting, dataset))
   // A test split chooses no checkpoint, unless the recipe asks for it.
   const isTested = validation === undefined && test !== undefined
   const draft = isTested && rules.best === undefined ? { ...rules, best: "last" as const } : rules
   const recipe = teacher === undefined ? draft : { distillation: {}, ...draft }
   return {
     hints: hintsFrom(draft.model),
+    notes: isLowered
+      ? [`a batch is all ${examples} images: the recipe's batch of ${base.batchSize} is lowered (else: --batch-size)`]
+      : [],
     resolve(start) {
-      const best = recipe.best ?? fewImagesBest(recipe, facts, validation?.length ?? 0)
-      if (start === undefined) return resolveRecipe({ ...recipe, ...(best && { best }) }, facts, seed)
+      const images = validation?.length ?? 0
+      const best = recipe.best ?? fewImagesBest(recipe, facts, images, start !== undefined)
+      const chosen = { ...recipe, ...(best && { best }) }
+      if (start === undefined) return resolveRecipe(chosen, facts, seed)
       const { model, name } = start
-      const complete = recipeFrom(recipe, model, classesOf(recipe, dataset), name)
+      const complete = recipeFrom(chosen, model, classesOf(recipe, dataset), name)
       return resolveRecipe(complete, factsFor(facts, model.config), seed)
     },
   }

@@ -22,8 +22,9 @@ export function resolveDetectionRecipe(
   seed: number,
 ): ResolvedDetectionRecipe {
   checkDetectionRecipe(recipe)
-  const { model = {}, imageSize = fittedSize(data.imageSize), steps: updates, epochs, batchSize = 32, ...rest } = recipe
+  const { model = {}, imageSize = fittedSize(data.imageSize), steps: updates, epochs, ...rest } = recipe
   const {
+    batchSize = Math.max(1, Math.min(32, data.examples)),
     augment = data.builtIn ? [] : detectionTraining(imageSize),
     losses,
     evaluateEvery,

@@ -40,7 +40,8 @@ const defaultSteps = 3000
  */
 export function resolveReadingRecipe(recipe: ReadingRecipe, data: ReadingFacts, seed: number): ResolvedReadingRecipe {
   checkReadingRecipe(recipe)
-  const { model = {}, characters = [1, 5], steps: updates, epochs, batchSize = 64, labelSmoothing = 0.1 } = recipe
+  const { model = {}, characters = [1, 5], steps: updates, epochs, labelSmoothing = 0.1 } = recipe
+  const { batchSize = Math.max(1, Math.min(64, data.examples)) } = recipe
   if (data.examples < batchSize)
     throw new VitrineError(
       "config",
