@@ -19,7 +19,10 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exi
 
 stage(join(folder, "workspace"))
 const packed = await pack(join(folder, "workspace"), join(folder, "tarballs"))
-const registry = await startRegistry(join(folder, "registry"), Number(values.port))
+const registry = await startRegistry(join(folder, "registry"), Number(values.port)).catch(({ message }) => {
+  console.error(`registry: ${message}`)
+  process.exit(1)
+})
 for (const { tarball } of packed) await registry.publish(tarball)
 console.log(`${packed.length} packages at ${registry.url}
 

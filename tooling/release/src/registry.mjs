@@ -24,7 +24,9 @@ export async function startRegistry(storage, port = 0) {
   }
   const server = await runServer(config)
   server.listen(port, "127.0.0.1")
-  await once(server, "listening")
+  await once(server, "listening").catch((error) => {
+    throw error.code === "EADDRINUSE" ? new Error(`port ${port} is taken: name another (--port)`) : error
+  })
   const url = `http://127.0.0.1:${server.address().port}/`
   return {
     url,
