@@ -28,7 +28,9 @@ export const doctor = defineCommand({
 /** Reports on which backends this machine can run, and what is missing. */
 async function report(json: boolean): Promise<void> {
   const reports: BackendReport[] = []
-  for (const [name, factory] of Object.entries(backends)) reports.push(await examine(name, factory))
+  await withoutOneDnn(async () => {
+    for (const [name, factory] of Object.entries(backends)) reports.push(await examine(name, factory))
+  })
   const { auto, passedOver } = await automatic()
   const machine = {
     node: process.version,
@@ -59,6 +61,20 @@ async function report(json: boolean): Promise<void> {
   for (const { name, reason } of passedOver) print(dim(`    and passes over ${name}: ${printable(reason)}`))
   print(bold("\nImages"))
   print(`  ${sign(machine.images.works)} sharp     ${printable(machine.images.detail)}`)
+}
+
+/**
+ * Runs an action in which TensorFlow loads without oneDNN. With it, TensorFlow writes two lines to standard error, whatever
+ * its level of logs is.
+ */
+async function withoutOneDnn(action: () => Promise<void>): Promise<void> {
+  const { TF_ENABLE_ONEDNN_OPTS: setting } = process.env
+  process.env.TF_ENABLE_ONEDNN_OPTS ??= "0"
+  try {
+    await action()
+  } finally {
+    if (setting === undefined) delete process.env.TF_ENABLE_ONEDNN_OPTS
+  }
 }
 
 /** Starts a backend and adds two numbers on it. */

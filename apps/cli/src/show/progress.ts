@@ -8,6 +8,7 @@ import {
   warmupSteps,
 } from "@vitrine/trainer"
 import type { ChosenBackend, RunSetup, TrainEvent } from "vitrine"
+import { hasGpu } from "../gpu.ts"
 import { currentIo, errorColors, note, self, statusLine } from "../output.ts"
 import { count, duration, percent, printable, quoted, short } from "./text.ts"
 
@@ -66,7 +67,8 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
         case "start":
           steps = event.steps
           say(field("backend", `${event.backend} · ${printable(event.device)}`))
-          for (const { name, reason } of passedOver) say(field("", dim(`${name} passed over: ${printable(reason)}`)))
+          for (const { name, reason } of hasGpu() ? passedOver : passedOver.filter(({ name }) => name !== "webgpu"))
+            say(field("", dim(`${name} passed over: ${printable(reason)}`)))
           say(field("learns", learningLine(event, frozenNames)))
           say(field("loss", dim(`shown as the mean of the last ${meanSteps} steps`)))
           say("")

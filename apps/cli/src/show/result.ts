@@ -11,6 +11,8 @@ const { bold, cyan, dim } = colors
 export interface Ending {
   /** The result as one line. */
   summary(curve: Curve, metrics: readonly MetricsEvent[]): string
+  /** Doubts about the result, a line each. */
+  doubts?(run: string, metrics: readonly MetricsEvent[]): Promise<readonly string[]>
   /** The way to use `model.safetensors` of a run. */
   model(run: string): string | Promise<string>
   /** Commands that use the model; `run` is quoted for a shell where that is needed. */
@@ -24,10 +26,12 @@ export interface RunResult {
 }
 
 /** Draws the curve of a finished run, and shows its result, its files and commands that use it. */
-export async function showResult(run: string, { summary, model, next }: Ending): Promise<void> {
+export async function showResult(run: string, { summary, doubts, model, next }: Ending): Promise<void> {
   const { curve, metrics } = await drawCurve(run)
   print(`\n${charts(curve)}`)
-  print(`${summary(curve, metrics)}\n`)
+  print(summary(curve, metrics))
+  for (const line of (await doubts?.(run, metrics)) ?? []) print(colors.yellow(line))
+  print("")
   print(fileList(run, await modelLine(run, await model(run))))
   const commands = await next(quoted(run), { path: run, curve, metrics })
   print(["\nNext:", ...commands.map((command) => `  ${cyan(`${self} ${printable(command)}`)}`)].join("\n"))

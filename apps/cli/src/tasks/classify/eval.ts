@@ -7,7 +7,8 @@ import type { Flags, Values } from "../../flags/flag.ts"
 import { engineOptions } from "../../flags/machine.ts"
 import { overrideFlags, overridesOf } from "../../flags/overrides.ts"
 import { namesValue } from "../../flags/values.ts"
-import { errorColors, note, print } from "../../output.ts"
+import { colors, errorColors, note, print } from "../../output.ts"
+import { guessingLine, pointsLine } from "./guessing.ts"
 import { notePassedOver } from "../../show/passed-over.ts"
 import { count, percent, printable, short, titledTable } from "../../show/text.ts"
 import type { EvalPart } from "../task.ts"
@@ -73,6 +74,8 @@ function showOne(result: ModelEvaluation | ModelLabelEvaluation, named: object |
     return
   }
   print(headline(result))
+  for (const line of pointsLine(result.examples)) print(line)
+  for (const line of guessingLine(result.top1, result.examples, result.labels.length)) print(colors.yellow(line))
   if (result.real)
     print(`${percent(result.real.top1, 2)} right by the reassessed labels of ${count(result.real.examples)} images`)
   print(`\n${classTable(perClass(result))}`)

@@ -14,6 +14,7 @@ import {
   type RunTexts,
   trainingLine,
 } from "../../show/progress.ts"
+import { unlearnedLine } from "./guessing.ts"
 import { passedOverText } from "../../show/passed-over.ts"
 import { bestAndLast, type Ending, lastScore } from "../../show/result.ts"
 import { count, percent, printable, quoted, short } from "../../show/text.ts"
@@ -128,6 +129,13 @@ export const ending: Ending = {
     curve.split === "test"
       ? (lastScore(curve, "Accuracy on the test images") ?? "")
       : (bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy."),
+  async doubts(run, metrics) {
+    const { json, record } = await storedRun(run)
+    const { task = "classify", distillation = null, training }: StoredRecipe = Object(record.recipe)
+    const { loss }: { readonly loss?: unknown } = Object(training)
+    const classes = Number(Object(json).num_classes)
+    return unlearnedLine(metrics, { classes, task, loss, distils: distillation !== null })
+  },
   async model(run) {
     const { file, json, record } = await storedRun(run)
     const features = await beyondTimm(storedConfig(record.model, "vitrine.model", json, file))
@@ -153,6 +161,12 @@ export const ending: Ending = {
 
 /** A small model that was trained on many images. With few images, a run that starts from it is more accurate. */
 const published = "hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+
+interface StoredRecipe {
+  readonly task?: unknown
+  readonly distillation?: unknown
+  readonly training?: unknown
+}
 
 /** The stored facts of a run, whose folder another program may have changed while it ran. */
 async function storedRun(run: string) {
