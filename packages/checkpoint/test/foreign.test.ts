@@ -23,7 +23,11 @@ test.each([
     text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),
     /Git LFS.*git lfs pull/,
   ],
-  ["a web page", text("<!DOCTYPE html><html><head></head></html>"), /is a web page and not the file itself: download that, or, if it comes from a server, mend the address/],
+  [
+    "a web page",
+    text("<!DOCTYPE html><html><head></head></html>"),
+    /is a web page and not the file itself: download that, or, if it comes from a server, mend the address/,
+  ],
   ["a pickle in a zip archive", text("PK\u0003\u0004xxxxxxxxxxxxxx"), /zip archive.*python -c "import torch; /],
   ["a pickle of old", Uint8Array.from([0x80, 2, 0x8a, 0x0a, 1, 2, 3, 4, 5, 6]), /is a pickle.*save_file\(/],
 ])("%s under a name of safetensors is called what it is", (_, bytes, message) => {

@@ -418,7 +418,9 @@ describe("readModelFolder", () => {
     mkdirSync(join(path, "onnx"))
     writeFileSync(graph, "")
     for (const exported of [path, graph])
-      expect(await fault(readModelFolder(exported))).toMatch(/is an export to ONNX, which is not read back: name the run/)
+      expect(await fault(readModelFolder(exported))).toMatch(
+        /is an export to ONNX, which is not read back: name the run/,
+      )
     mkdirSync(join(path, "model.safetensors"))
     expect(await fault(readModelFolder(path))).toMatch(/model\.safetensors: cannot read: it is a folder, not a file$/)
     expect(await fault(readModelFolder(join(path, "none")))).toMatch(/none: cannot read: no such file or folder$/)

@@ -427,7 +427,9 @@ describe("without the hub", () => {
     server.seen.length = 0
     expect(await pull(name)).toMatchObject({ path, fetched: 0, unreached: null })
     expect(server.seen).toEqual([])
-    expect(await fault(`${name}@v1`)).toMatch(/@v1: is not in the cache \(.*\), and HF_HUB_OFFLINE is set: name a folder that lies here/)
+    expect(await fault(`${name}@v1`)).toMatch(
+      /@v1: is not in the cache \(.*\), and HF_HUB_OFFLINE is set: name a folder that lies here/,
+    )
   })
 
   test("one that cannot be reached is made up for by the cache", async () => {

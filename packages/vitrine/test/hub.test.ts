@@ -27,10 +27,13 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-test.each(["vit_tiny", "vit_tiny_patch16_224", "runs/nothing"])("%s, which is no file, is told the hub's names", async (name) => {
-  const message = `${name}: cannot read: no such file or folder; a model of the Hugging Face hub is named hf:OWNER/NAME, timm's for instance hf:timm/vit_tiny_patch16_224.`
-  await expect(load(name)).rejects.toThrow(message)
-})
+test.each(["vit_tiny", "vit_tiny_patch16_224", "runs/nothing"])(
+  "%s, which is no file, is told the hub's names",
+  async (name) => {
+    const message = `${name}: cannot read: no such file or folder; a model of the Hugging Face hub is named hf:OWNER/NAME, timm's for instance hf:timm/vit_tiny_patch16_224.`
+    await expect(load(name)).rejects.toThrow(message)
+  },
+)
 
 test("load takes a name of the hub and gives what the folder gives", async () => {
   const [remote, local] = [await load("hf:owner/tiny@main"), await load(golden)]

@@ -81,7 +81,9 @@ export async function pull(text: string, options: PullOptions = {}): Promise<Pul
     if (!(error instanceof Passing)) throw error
     const cached = await cachedModel(folder, name)
     if (typeof cached !== "object")
-      throw new VitrineError("file", `${error.message}, and it lacks the model: ${folderInstead(text)}`, { cause: error })
+      throw new VitrineError("file", `${error.message}, and it lacks the model: ${folderInstead(text)}`, {
+        cause: error,
+      })
     return { ...cached, unreached: error.message }
   }
   const { commit, files } = listing
@@ -95,7 +97,8 @@ export async function pull(text: string, options: PullOptions = {}): Promise<Pul
 }
 
 /** What works without the hub. */
-const folderInstead = (name: string): string => `name a folder that lies here, with the model's files, in place of ${name}`
+const folderInstead = (name: string): string =>
+  `name a folder that lies here, with the model's files, in place of ${name}`
 
 async function pullDataset(text: string, { onProgress, signal }: PullOptions): Promise<PullResult> {
   const { name, repo, revision, commit, files, below } = await listedDataset(text, signal)

@@ -16,7 +16,9 @@ const spread = (share: number, images: number): number => 1.96 * Math.sqrt((shar
 /** What this many images tell of the accuracy, if they are few. */
 export function pointsLine(images: number): string[] {
   const points = 100 * spread(0.5, images)
-  return images === 0 || points < 3 ? [] : [`${count(images)} images tell the accuracy to ±${Math.round(points)} points.`]
+  return images === 0 || points < 3
+    ? []
+    : [`${count(images)} images tell the accuracy to ±${Math.round(points)} points.`]
 }
 
 /** Says that an accuracy is what guessing gives, if it is and there are enough images to tell. */
@@ -38,13 +40,14 @@ export function unlearnedLine(
   { classes, task, loss: lossName, distils }: LearnedTask,
 ): string[] {
   if (task !== "classify" || !(classes > 1)) return []
-  const { top1, examples } = metrics.findLast(({ type }) => type === "evaluation") ?? {}
+  const last = metrics.findLast(({ type }) => type === "evaluation")
+  const [top1, examples] = [last?.top1, last?.examples]
   if (typeof top1 === "number" && typeof examples === "number" && examples >= fewest)
     return guessingLine(top1, examples, classes)
   const losses = metrics.flatMap(({ type, loss }) => (type === "step" && typeof loss === "number" ? [loss] : []))
   if (distils || lossName !== "cross-entropy" || losses.length < fewestSteps) return []
-  const last = losses.slice(-Math.min(lastSteps, Math.ceil(losses.length / 2)))
-  const mean = last.reduce((sum, loss) => sum + loss, 0) / last.length
+  const ends = losses.slice(-Math.min(lastSteps, Math.ceil(losses.length / 2)))
+  const mean = ends.reduce((sum, loss) => sum + loss, 0) / ends.length
   const guess = Math.log(classes)
   if (mean <= guess) return []
   return [
