@@ -182,6 +182,36 @@ describe("the native backend", () => {
     await backend.close()
   })
 
+  it("updates a slot whose last value another slot of the update reads", async () => {
+    const sizes = { a: [3], b: [140_000] } as const
+    const updates: Record<string, SymbolicTensor> = {}
+    const slots: Record<string, TensorType> = {}
+    const inputs: Record<string, Float32Array> = {}
+    for (const [name, shape] of Object.entries(sizes)) {
+      const [momentum, gradient] = [state(`m:${name}`, shape), ops.sum(input(`g:${name}`, [2, ...shape]), [0])]
+      const next = add(mul(momentum, 0.5), gradient)
+      updates[`m:${name}`] = next
+      updates[name] = ops.sub(state(name, shape), add(mul(momentum, 0.25), next))
+      for (const slot of [name, `m:${name}`]) slots[slot] = { shape, dtype: "float32" }
+      inputs[`g:${name}`] = new Float32Array(2 * shape[0]).fill(2)
+    }
+    const backend = await onnxBackend({ worker: false })
+    const program = await backend.compile(graph({ updates }))
+    const held = await backend.createState(slots)
+    for (const [weight, momentum] of [
+      [-4, 4],
+      [-11, 6],
+      [-19.5, 7],
+    ]) {
+      await program.run(inputs, held)
+      for (const name of Object.keys(sizes)) {
+        expect(new Set(await held.read(name)), name).toEqual(new Set([weight]))
+        expect(new Set(await held.read(`m:${name}`)), name).toEqual(new Set([momentum]))
+      }
+    }
+    await backend.close()
+  })
+
   it("rejects what has been closed or made elsewhere", async () => {
     const [one, two] = [await onnxBackend({ worker: false }), await onnxBackend()]
     const g = graph({ updates: { x: add(state("x", [1]), 1) } })
