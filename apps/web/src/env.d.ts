@@ -3,7 +3,7 @@ declare module "*.tex" {
   export default formulas
 }
 
-/** The script of pages with a model in them, as text. */
+/** The script of a page that contains its model, as text. */
 declare module "virtual:own-page" {
   const script: string
   export default script

@@ -22,18 +22,19 @@ const planFlags = {
   hardware: {
     group,
     value: "<file>",
-    help: 'the machine, as JSON; "measure" measures this one on the backend, which takes half a minute; default: no times',
+    help: 'a machine file (JSON), or "measure", which measures this machine on the backend in half a minute; default: no times',
   },
-  save: { group, value: "<file>", help: "with --hardware measure: write the machine" },
+  save: { group, value: "<file>", help: "with --hardware measure: write the machine to this file" },
   ranks: { group, value: "<a,b,…>", help: "numbers of ranks; default: 1,8,64,1000", parse: countsValue },
 } as const satisfies Flags
 
 const notes = `
 FLOPs: 2 for each multiply-accumulate of matrix products and convolutions, as PyTorch counts them; timm's "GMACs" are half.
-peak: the greatest resident memory of the whole process of "vitrine train", by one model a backend whose factors were
-fitted to measured runs. On webgpu it is the memory of device and process together.
-time: processor seconds of a step from the rates in the file. Ranks average gradients in bfloat16 by a ring in buckets of
-25 MiB; all but the last bucket hide behind the backward pass; the slowest of n ranks is √(2 ln n) deviations late.
+peak: the greatest resident memory of the whole process of "vitrine train", from a formula of the backend. Its
+factors fit runs that we measured. On webgpu the peak includes the device's memory.
+time: processor seconds of a step, from the rates in the file. The ranks form a ring and average gradients in bfloat16, in
+buckets of 25 MiB. The backward pass hides the time of all buckets but the last. The slowest of n ranks is √(2 ln n)
+deviations late.
 
 A machine file:
   {"name": "two cores", "memory": 8e9, "watts": 65, "cores": 2, "jitter": 0.02,
@@ -41,7 +42,7 @@ A machine file:
    "backends": {"onnx": {"products": 6e10, "convolutions": 3e10, "bytes": 5e9, "node": 1e-5, "step": 0.01}}}
 `
 
-/** `vitrine plan`: the flags of `train`, and what the plan is made for. */
+/** `vitrine plan`. It accepts the flags of `train` that change the plan, a machine, and numbers of ranks. */
 export async function planCommand(): Promise<CommandDefinition> {
   const parts = await partsOf((task) => task.train())
   const { data, recipe, epochs, steps, batchSize, accumulate, optimizer, gradCheckpointing, freeze, ...others } =
@@ -77,32 +78,35 @@ export async function planCommand(): Promise<CommandDefinition> {
       if (row === undefined) throw new UsageError(`--task ${name}: there is no such task`)
       const part = parts.of(row.task, names, refusal)
       const options = await part.planned(values, loaded)
-      const { backend: chosen, precision, ranks, hardware, save } = values
-      const named = chosen === "auto" ? "onnx" : chosen
-      if (save !== undefined && hardware !== "measure") throw new UsageError("--save is for --hardware measure")
-      const machine = await machineOf(hardware, named, values)
+      const { backend: choice, precision, ranks, hardware, save } = values
+      const backendName = choice === "auto" ? "onnx" : choice
+      if (save !== undefined && hardware !== "measure") throw new UsageError("--save needs --hardware measure")
+      const machine = await machineOf(hardware, backendName, values)
       if (save !== undefined && machine !== undefined)
         await writeFileAtomic(save, `${JSON.stringify(machine, null, 2)}\n`)
-      const planned = await plan({ task: nameOf(row.task), options }, { backend: named, precision, ranks, machine })
+      const planned = await plan(
+        { task: nameOf(row.task), options },
+        { backend: backendName, precision, ranks, machine },
+      )
       if (values.json) print(JSON.stringify(planned))
       else report(planned, machine?.name)
     },
   })
 }
 
-/** The machine in a file, or this one as it is measured. */
+/** Reads the machine from a file or measures this one. Without `hardware` there is no machine. */
 async function machineOf(
   hardware: string | undefined,
-  backend: string,
+  name: string,
   engine: EngineValues,
 ): Promise<Machine | undefined> {
   if (hardware === undefined) return undefined
   if (hardware !== "measure") return checkMachine(await readJson(hardware), hardware)
-  const opened = await create(backend, engineOptions(engine))
+  const backend = await create(name, engineOptions(engine))
   try {
-    return await measureMachine(opened, (done, all) => note(`measuring ${backend}: ${done + 1} of ${all}`))
+    return await measureMachine(backend, (done, all) => note(`measuring ${name}: ${done + 1} of ${all}`))
   } finally {
-    await opened.close()
+    await backend.close()
   }
 }
 

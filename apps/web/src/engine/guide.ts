@@ -32,7 +32,7 @@ export interface GuideModel {
   readonly labels: readonly string[]
   readonly mean: readonly number[]
   readonly std: readonly number[]
-  /** What computes, or null for values that came with the page. */
+  /** The device that computes the values. It is null if the values came with the page. */
   readonly device: string | null
 }
 
@@ -86,7 +86,7 @@ const taps = [
 export interface Guide {
   model(): Promise<GuideModel>
   trace(source: Drawing | Blob): Promise<Trace>
-  /** Traces the last picture again, with the present parameters. */
+  /** Traces the last picture again, with the current parameters. */
   retrace(): Promise<Trace>
   step(label: number, rate: number): Promise<GradientStep>
   reset(weights: "trained" | "random"): Promise<void>
@@ -118,7 +118,7 @@ export function createGuide(folder: string): Guide {
   let loading: Promise<OpenModel> | undefined
   let stepping: Promise<Program> | undefined
   let hybrid: Promise<Hybrid> | undefined
-  /** The parameters when they were last read. A model on another device continues with them. */
+  /** The parameters at the last read. After a change of device, the new model starts from them. */
   let latest: Readonly<Record<string, Values>> | undefined
   let picture: Picture | undefined
   let steps = 0
@@ -157,7 +157,7 @@ export function createGuide(folder: string): Guide {
       const values = Object.keys(outputs).map((name) => [name, valuesOf(outputs, name)] as const)
       return { pixels, label, steps, taps: Object.fromEntries(values), parameters: await readParameters(model) }
     })
-  // Few readers need the code for pictures of their own, so it is fetched here.
+  // Few readers use a picture of their own. The page loads this code only for them.
   const readPhoto = async (file: Blob): Promise<TransformedImage> =>
     (await import("./photo.ts")).readPhoto(file, await fileReader(folder)("config.json"))
   return {
@@ -239,7 +239,7 @@ export function createGuide(folder: string): Guide {
   }
 }
 
-/** @param latest parameters that replace those of the file */
+/** @param latest parameters that replace the file's */
 async function openModel(folder: string, latest: Readonly<Record<string, Values>> = {}): Promise<OpenModel> {
   const read = fileReader(folder)
   const [facts, bytes, backend] = await Promise.all([fetchFirstFile(), read("model.safetensors"), guideBackend()])

@@ -17,13 +17,13 @@ export interface PatchesProps {
   readonly label: string
   /** A number for each patch. A patch with 0 is dark. */
   readonly weights?: Numbers
-  /** The weight of a patch that is not dark at all; by default the largest. */
+  /** A patch with this weight has its full brightness. The default is the largest weight. */
   readonly most?: number | undefined
   /** The name of the weights. */
   readonly weightName?: string
   /** Whether there are gaps between the patches. */
   readonly apart?: boolean
-  /** Whether the keyboard chooses a patch here. Two places on a page are enough. */
+  /** Whether the keyboard can choose a patch here. A page needs at most two such figures. */
   readonly isChooser?: boolean
 }
 

@@ -2,7 +2,7 @@ import type { ViTConfig } from "@vitrine/core"
 import { elementAt } from "../checked.ts"
 import { chosenBlock, chosenHead, chosenToken, linkedCell } from "../figures/link.ts"
 
-/** What a link to a step says besides the step: a drawing by its round and index, and what the reader chose. */
+/** The drawing that a link names, by its round and index. It is null if the link names none. */
 export interface LinkedView {
   readonly drawing: readonly [round: number, index: number] | null
 }
@@ -12,7 +12,10 @@ const whole = (text: string | null, most: number): number | null => {
   return value === null || value > most ? null : value
 }
 
-/** Sets the view that the page's address names, and says which drawing it names. Fields that make no sense are passed over. */
+/**
+ * Sets the token, block, head and cell that the page's address names, and returns the drawing that it names. It ignores
+ * invalid fields.
+ */
 export function readAddress({ depth, heads }: Pick<ViTConfig, "depth" | "heads">): LinkedView {
   const query = new URLSearchParams(location.search)
   const numbers = (name: string): (number | null)[] =>
@@ -30,7 +33,7 @@ export function readAddress({ depth, heads }: Pick<ViTConfig, "depth" | "heads">
   return { drawing: round === null || index === null || index > 9 ? null : [round, index] }
 }
 
-/** The address of a step with the present view. The reader's own picture is in no link: it stays on the device. */
+/** The address of a step with the current view. No link contains the reader's own picture, which stays on the device. */
 export function linkTo(step: string, drawing: readonly [number, number] | null): string {
   const fields: [string, string][] = [
     ["token", String(chosenToken.value)],

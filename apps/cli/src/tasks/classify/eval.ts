@@ -18,10 +18,10 @@ import { classTable, confusionTable, headline, perClass } from "./report.ts"
 const flags = {
   realLabels: {
     value: "<file>",
-    help: "score by ImageNet's reassessed labels too: real.json, a list of classes an image",
+    help: "also score by ImageNet's reassessed labels; real.json has a list of classes for each image",
   },
   classes: { value: "<a,b,…>", help: "measure on some of the data's classes", parse: namesValue },
-  byPosition: { help: "take the data's classes for the model's in their order, whatever they are called" },
+  byPosition: { help: "match the data's classes to the model's by their order, not by their names" },
   ...columnFlags,
   ...overrideFlags,
 } as const satisfies Flags
@@ -37,40 +37,42 @@ async function evaluate(path: string, values: EvalValues & Values<typeof flags>)
     const results: (ModelEvaluation | ModelLabelEvaluation)[] = []
     for (const each of data) {
       const result = await evaluateAny(path, { ...options, data: each })
-      if (result.match === "position" && byPosition !== true) note(matchedByPosition(result))
+      if (result.match === "position" && byPosition !== true) note(positionWarning(result))
       notePassedOver(result)
       results.push(result)
     }
     const several = results.filter((result) => "ap" in result)
     const single = results.filter((result) => "top1" in result)
     if (several.length > 0 && single.length > 0)
-      throw new UsageError("--data: some images have one label and some several: measure them one after the other")
+      throw new UsageError(
+        "--data: some data sets have one label for each image and some have several: evaluate each kind in a run of its own",
+      )
     const [only] = results
-    const named = { model, backend: backend.name }
-    if (only !== undefined && results.length === 1) showOne(only, json === true ? named : undefined)
-    else if (several.length > 0) print(json ? JSON.stringify({ ...named, results: several }) : labelsReport(several))
-    else if (json) print(JSON.stringify({ ...named, results: single, mean: means(single) }))
+    const origin = { model, backend: backend.name }
+    if (only !== undefined && results.length === 1) showOne(only, json === true ? origin : undefined)
+    else if (several.length > 0) print(json ? JSON.stringify({ ...origin, results: several }) : labelsReport(several))
+    else if (json) print(JSON.stringify({ ...origin, results: single, mean: means(single) }))
     else print(report(single))
   } finally {
     await backend.close()
   }
 }
 
-/** Warns that the classes have no names in common. */
-function matchedByPosition({ data, labels }: Pick<ModelEvaluation, "data" | "labels">): string {
+/** The warning that the data's classes match the model's by their order alone. */
+function positionWarning({ data, labels }: Pick<ModelEvaluation, "data" | "labels">): string {
   const text = `${printable(data)}: its classes and the model's have no names in common: taken in their order, the first as ${printable(labels[0] ?? "")}`
   return errorColors.yellow(text)
 }
 
-/** Shows one evaluation; as JSON beside the fields of `named`, where there are some. */
-function showOne(result: ModelEvaluation | ModelLabelEvaluation, named: object | undefined): void {
+/** Prints one evaluation. With `origin`, the output is JSON, which includes the fields of `origin`. */
+function showOne(result: ModelEvaluation | ModelLabelEvaluation, origin: object | undefined): void {
   if ("ap" in result) {
-    if (named) print(JSON.stringify({ ...named, ...result, classes: labelFigures(result) }))
+    if (origin) print(JSON.stringify({ ...origin, ...result, classes: labelFigures(result) }))
     else print(`${labelsHeadline(result)}\n\n${labelsTable(result)}`)
     return
   }
-  if (named) {
-    print(JSON.stringify({ ...named, ...result, classes: perClass(result) }))
+  if (origin) {
+    print(JSON.stringify({ ...origin, ...result, classes: perClass(result) }))
     return
   }
   print(headline(result))

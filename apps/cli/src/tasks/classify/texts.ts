@@ -70,19 +70,19 @@ function lastOfFew({ validation, resumed }: SetupEvent): string[] {
   return [field("", text)]
 }
 
-/** The most classes that are named. */
-const mostNamed = 20
+/** The largest number of classes that the header names. */
+const maxNames = 20
 
-/** The classes with their numbers of training images. Of many classes: the first ones, and the range of the numbers. */
+/** The first classes with their numbers of training images. If there are more, the range of the numbers follows. */
 function classesLine({ classes, classCounts }: SetupEvent): string[] {
   const rows = classes.map((label, i) => ({ label: printable(label), images: classCounts[i] ?? 0 }))
   if (rows.length === 0) return []
-  const names = rows.slice(0, mostNamed).map(({ label, images }) => `${label} ${count(images)}`)
+  const names = rows.slice(0, maxNames).map(({ label, images }) => `${label} ${count(images)}`)
   const sorted = [...rows].sort((a, b) => a.images - b.images)
   const [least, most] = [sorted.at(0), sorted.at(-1)]
   const rest =
-    rows.length > mostNamed && least !== undefined && most !== undefined
-      ? `, … ${count(rows.length - mostNamed)} more; from ${count(least.images)} (${least.label}) to ${count(most.images)} (${most.label}) images`
+    rows.length > maxNames && least !== undefined && most !== undefined
+      ? `, … ${count(rows.length - maxNames)} more; from ${count(least.images)} (${least.label}) to ${count(most.images)} (${most.label}) images`
       : ""
   return [field("classes", `${names.join(", ")}${rest}`)]
 }
@@ -145,7 +145,7 @@ export const ending: Ending = {
   },
   async next(run, { path, curve }) {
     const { json, record } = await storedRun(path)
-    // A model that learned from masked patches tells no classes apart.
+    // A model that learned from masked patches has no classes. A new head gives it some.
     if (Object(json).num_classes === 0)
       return [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`]
     const data = quoted(String(record.data))
@@ -154,13 +154,13 @@ export const ending: Ending = {
       ...(curve.evaluations.length > 0 ? [`eval --model ${run}`] : []),
       `predict --model ${run} IMAGE …`,
       `inspect ${run} IMAGE …`,
-      ...(isFew ? [`train --data ${data} --from ${published}`, `probe --model ${published} --data ${data}`] : []),
+      ...(isFew ? [`train --data ${data} --from ${startModel}`, `probe --model ${startModel} --data ${data}`] : []),
     ]
   },
 }
 
 /** A small model that was trained on many images. With few images, a run that starts from it is more accurate. */
-const published = "hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+const startModel = "hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 
 interface StoredRecipe {
   readonly task?: unknown
@@ -168,11 +168,11 @@ interface StoredRecipe {
   readonly training?: unknown
 }
 
-/** The stored facts of a run, whose folder another program may have changed while it ran. */
+/** Reads the files of a run. It checks them, because another program can change the run's folder during training. */
 async function storedRun(run: string) {
   const file = join(run, "config.json")
   const json = await readJson(file)
   const record = taskRecord(json, "classify")
-  if (record === null) throw new VitrineError("file", `${file}: does not say any more how the model was trained`)
+  if (record === null) throw new VitrineError("file", `${file}: no longer says how the model was trained`)
   return { file, json, record }
 }

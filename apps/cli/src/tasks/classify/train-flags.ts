@@ -25,7 +25,7 @@ export const flags = {
   arch: {
     group: run,
     value: "<name>",
-    help: "timm's name of --from's model, where several have the same names of tensors",
+    help: "timm's name of --from's model, if several models have the same names of tensors",
   },
   classes: {
     group: run,
@@ -36,13 +36,13 @@ export const flags = {
   perClass: {
     group: run,
     value: "<n>",
-    help: "training images of each class, drawn by the seed; default: all",
+    help: "the number of training images of each class; the seed chooses them; default: all",
     parse: integerValue(1),
   },
   best: {
     group: run,
     value: "<figure>",
-    help: "which checkpoint is published: the best on the validation images by this, or the last; default: top1, or last where few images validate",
+    help: "the score on the validation images that chooses the checkpoint to publish; last publishes the last one; default: top1, or last with few validation images",
     choices: bestNames,
   },
   strict: { group: run, help: "end at the first image that cannot be read", resumable: true },
@@ -56,7 +56,7 @@ export const flags = {
   order: {
     group: run,
     value: "<order>",
-    help: "of shuffled epochs: exact, windowed or windowed:ROWSxBLOCKS; default: exact, windowed where images are compressed together",
+    help: "the order of shuffled epochs: exact, windowed or windowed:ROWSxBLOCKS; default: exact, or windowed if images are compressed together",
   },
   model: {
     group: model,
@@ -66,22 +66,27 @@ export const flags = {
   widths: {
     group: model,
     value: "<n,m,…>",
-    help: "of a ResNet's stages; default: 256,512,1024,2048",
+    help: "the widths of a ResNet's stages; default: 256,512,1024,2048",
     parse: countsValue,
   },
   depths: {
     group: model,
     value: "<n,m,…>",
-    help: "blocks of a ResNet's stages; default: 3,4,6,3",
+    help: "the number of blocks of each ResNet stage; default: 3,4,6,3",
     parse: countsValue,
   },
   stemWidth: {
     group: model,
     value: "<n>",
-    help: "of a ResNet's first convolution; default: 64",
+    help: "the width of a ResNet's first convolution; default: 64",
     parse: integerValue(1),
   },
-  groups: { group: model, value: "<n>", help: "of a ResNet's group norms; default: 32", parse: integerValue(1) },
+  groups: {
+    group: model,
+    value: "<n>",
+    help: "the number of groups of a ResNet's group norms; default: 32",
+    parse: integerValue(1),
+  },
   pool: {
     group: model,
     alias: "--global-pool",
@@ -89,8 +94,13 @@ export const flags = {
     help: "what the head reads: avg, token or map",
     parse: poolValue,
   },
-  positions: { group: model, value: "<how>", help: "positions", choices: [...positionKinds, "rotary"] },
-  stochasticDepth: { group: model, value: "<rate>", help: "at the last block; default: 0", parse: fractionValue },
+  positions: { group: model, value: "<how>", help: "the kind of positions", choices: [...positionKinds, "rotary"] },
+  stochasticDepth: {
+    group: model,
+    value: "<rate>",
+    help: "the rate at the last block; default: 0",
+    parse: fractionValue,
+  },
   init: {
     group: model,
     value: "<scheme>",
@@ -100,24 +110,24 @@ export const flags = {
   layerDecay: {
     group: training,
     value: "<x>",
-    help: "each layer's rate is that of the next times this; default: 1",
+    help: "each layer's learning rate is x times the rate of the next layer; default: 1",
     parse: shareValue,
   },
   distillFrom: {
     group: training,
     value: "<model>",
-    help: "learn from a teacher too: DeiT's distillation; as --from",
+    help: "a teacher for DeiT's distillation, beside the labels; it accepts what --from accepts",
   },
   distillation: {
     group: training,
     value: "<kind>",
-    help: "the teacher's decision, or its distribution; default: hard",
+    help: "what the model learns: the teacher's decision (hard) or its distribution (soft); default: hard",
     choices: distillationNames,
   },
   distillationAlpha: {
     group: training,
     value: "<x>",
-    help: "what the teacher counts, 0 to 1; default: 0.5",
+    help: "the weight of the teacher's loss, 0 to 1; the labels' loss has the rest; default: 0.5",
     parse: unitValue,
   },
   distillationTau: {
@@ -129,7 +139,7 @@ export const flags = {
   augment: {
     group: training,
     value: "<a,b,…>",
-    help: `how training images are changed: off, or ${augmentationNames.join(", ")}; pad-crop=2 moves them by up to 2 pixels`,
+    help: `the changes to training images: off, or ${augmentationNames.join(", ")}; pad-crop=2 moves them by up to 2 pixels`,
     parse: augmentationValue,
   },
   mixup: { group: training, value: "<alpha>", help: "default: 0", parse: nonNegativeValue },
