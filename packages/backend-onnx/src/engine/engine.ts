@@ -9,7 +9,11 @@ export interface Engine {
   readonly name: string
   readonly device: string
   readonly Tensor: TensorConstructor
-  load(model: OnnxModel): Promise<InferenceSession>
+  /**
+   * @param threads the threads of the session, if it has fewer than others. Each session has threads of its own, which
+   * wait in a loop for some time after a run. They would slow a short session that runs next.
+   */
+  load(model: OnnxModel, threads?: number): Promise<InferenceSession>
   /** Whether the engine can write outputs into existing memory. */
   readonly writesInto: boolean
   /** The number of rows that matrix products in a slice of a batch should have. */

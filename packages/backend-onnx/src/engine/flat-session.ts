@@ -56,7 +56,7 @@ export class FlatSession {
 
   static async load(engine: Engine, update: FlatUpdate): Promise<FlatSession> {
     const model = toOnnx(update.graph)
-    return new FlatSession(engine, update, model, await engine.load(model))
+    return new FlatSession(engine, update, model, await engine.load(model, 1))
   }
 
   /** The memory for an output of the rest of the graph that this update reads. */

@@ -37,7 +37,6 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
   const threads = options.threads ?? availableParallelism()
   const sessionOptions: InferenceSession.SessionOptions = {
     executionProviders: options.executionProviders ?? ["cpu"],
-    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
@@ -52,7 +51,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     Tensor: ort.Tensor,
     writesInto: true,
     sliceRows: options.sliceRows ?? 4096,
-    load: async (model) => {
+    load: async (model, threadsOfSession = threads) => {
       const extra = {
         // Core has already merged equal expressions. Equal expressions that remain stand behind barriers and must not
         // be merged.
@@ -64,7 +63,12 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
       }
       try {
         const { model: encoded, externalData } = withValuesInPlace(model)
-        return await ort.InferenceSession.create(encodeModel(encoded), { ...sessionOptions, externalData, extra })
+        return await ort.InferenceSession.create(encodeModel(encoded), {
+          ...sessionOptions,
+          intraOpNumThreads: threadsOfSession,
+          externalData,
+          extra,
+        })
       } catch (error) {
         throw new VitrineError("backend", `onnxruntime-node cannot load the model: ${firstLine(error)}`, {
           cause: error,
