@@ -141,6 +141,11 @@ describe("a plan", () => {
       { backend: "node-cpu", variants: false },
     )
     expect(detector.parts.map(({ name }) => name)).toContain("transformer.decoder")
+    const planned = await plan({ options: { recipe: { model: "Ti/16" } } }, { variants: false })
+    expect([planned.assumedData, detector.assumedData]).toEqual([
+      "ImageNet-1k: 1,281,167 images of 1,000 classes",
+      null,
+    ])
   })
 
   it("is not made for backends without a model of their memory", async () => {

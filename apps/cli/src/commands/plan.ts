@@ -121,6 +121,7 @@ function report(planned: Plan, machine: string | undefined): void {
   const { bold, dim } = colors
   const { model, parameters, flops, parts, memory, variants, batchSize, accumulate, steps, backend } = planned
   print(bold(model))
+  if (planned.assumedData !== null) print(dim(`no --data: planned as on ${planned.assumedData}`))
   print(
     `${count(parameters)} parameters, ${metric(flops)} FLOPs an image, ${metric(planned.trainingFlops)} in ${count(steps)} steps`,
   )
@@ -154,6 +155,7 @@ function report(planned: Plan, machine: string | undefined): void {
       [1],
     ),
   )
+  print(dim("On webgpu no run was measured: the base and the factors of its memory are guesses."))
   if (planned.processorSeconds === null) return
   print("")
   print(bold(`${short(planned.processorSeconds)} processor seconds a step on ${machine ?? "the machine"}`))

@@ -32,7 +32,7 @@ export async function plannedSubject({ task: name = "classify", options = {} }: 
   const { plan: plans } = task
   if (plans === undefined) throw new VitrineError("config", `there are no plans for the task ${name}`)
   const { data, recipe = {} } = options
-  if (data === undefined) return plans.subject(await plans.withoutData(recipe))
+  if (data === undefined) return { ...plans.subject(await plans.withoutData(recipe)), assumedData: plans.assumedData }
   const events = task.train({ ...options, out: undefined, backend: absentBackend })
   // The first event is the setup.
   for await (const event of events) if (event.type === "setup") return plans.subject(event.recipe)

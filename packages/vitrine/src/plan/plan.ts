@@ -31,6 +31,8 @@ export interface PlanVariant {
 export interface Plan {
   /** Family, depth and width in short. */
   readonly model: string
+  /** The data set that is assumed, or null for a training with data. */
+  readonly assumedData: string | null
   readonly parameters: number
   /** Operations of a forward pass over one image: 2 for each multiply-accumulate. */
   readonly flops: number
@@ -68,6 +70,7 @@ export async function planOf(subject: PlanSubject, target: PlanTarget = {}): Pro
   const seconds = rates === undefined ? null : processorSeconds(work, rates)
   return {
     model: subject.model,
+    assumedData: subject.assumedData ?? null,
     parameters,
     flops,
     parts,

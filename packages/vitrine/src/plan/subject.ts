@@ -27,6 +27,8 @@ import {
 export interface PlanSubject {
   /** Family, depth and width in short. */
   readonly model: string
+  /** The data set whose facts complete the recipe, if the training has no data. */
+  readonly assumedData?: string
   readonly parameters: readonly Parameter[]
   /** The shape of one image: height, width and channels. */
   readonly image: readonly [number, number, number]

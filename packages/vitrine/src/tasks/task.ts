@@ -62,6 +62,8 @@ export interface TaskPlan {
   subject(recipe: object): PlanSubject
   /** Completes a recipe without data: with the facts of the data set that papers train on. */
   withoutData(recipe: object): Promise<object>
+  /** That data set in words. */
+  readonly assumedData: string
 }
 
 /** A task in a page. The `web.ts` in the folder of the task exports one, and `tasks/web.ts` has a row for it. */

@@ -22,6 +22,7 @@ export const classifierPlan: TaskPlan = {
   subject: classifierSubject,
   withoutData: async (recipe: Recipe) =>
     resolveRecipe(await withArchitecture(recipeFor(recipe, imageNet)), imageNet, 0),
+  assumedData: "ImageNet-1k: 1,281,167 images of 1,000 classes",
 }
 
 /** The training of a classifier, to be planned. The teacher of a distillation is no part of it. */

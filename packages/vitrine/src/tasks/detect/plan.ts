@@ -18,6 +18,7 @@ const coco: DetectionFacts = {
 export const detectorPlan: TaskPlan = {
   subject: (recipe: ResolvedDetectionRecipe) => detectorSubject(recipe, recipe.augment.length > 0),
   withoutData: async (recipe: DetectionRecipe) => resolveDetectionRecipe(recipe, coco, 0),
+  assumedData: "COCO 2017: 118,287 images of 80 classes",
 }
 
 /**
