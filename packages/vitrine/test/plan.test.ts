@@ -218,6 +218,14 @@ describe("a run that does not fit", () => {
     expect(ways.length).toBeGreaterThanOrEqual(3)
     for (const way of ways) expect(Number(/\((\d\.\d+) GB\)/.exec(way)?.[1])).toBeLessThan(memory / 1e9)
   })
+
+  it("is not refused by a guess, as that of webgpu's memory is", async () => {
+    const backend = { name: "webgpu", device: "", ...absent }
+    const recipe = { model: small, batchSize: 64, steps: 2 }
+    const run = (await tasks.classify()).train({ data: "shapes", recipe, backend, memory: 1e8 })
+    expect((await run.next()).value).toMatchObject({ type: "setup" })
+    await run.return?.(undefined)
+  })
 })
 
 const never = async (): Promise<never> => {

@@ -1,6 +1,6 @@
 import { parameterCount, VitrineError } from "@vitrine/core"
 import { bytesOf, elementCount } from "@vitrine/core/backend"
-import { hasMemoryModel } from "./memory.ts"
+import { isMeasured } from "./memory.ts"
 import { plannedPeak } from "./plan.ts"
 import { forwardGraph, type PlanSubject } from "./subject.ts"
 
@@ -54,11 +54,12 @@ const mostWays = 4
 const usable = 0.97
 
 /**
- * Refuses a training that will not fit the memory, and names changes that do.
+ * Refuses a training that will not fit the memory, and names changes that do. It refuses nothing on backends whose
+ * memory was never measured.
  * @throws VitrineError (config)
  */
 export async function checkFits({ subject, ways }: RunPlan, backend: string, memory: number): Promise<void> {
-  if (!hasMemoryModel(backend) || atMost(subject) < memory) return
+  if (!isMeasured(backend) || atMost(subject) < memory) return
   const peak = await plannedPeak(subject, { backend })
   if (peak <= usable * memory) return
   const fitting = new Map<string, string>()

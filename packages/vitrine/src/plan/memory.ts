@@ -38,6 +38,8 @@ export interface MemoryFacts {
 interface MemoryModel {
   /** How the engine places the values of a graph. */
   readonly graphs: (options: PlanPrecision) => Promise<GraphMemoryOf>
+  /** Whether the plan was compared with measured runs. */
+  readonly measured: boolean
   /** Bytes of the process before the model is there: Node, the engine and the thread that prepares images. */
   readonly base: number
   /** Bytes of the engine and of the graph for each node. */
@@ -102,6 +104,7 @@ const MB = 1e6
 const models: Readonly<Record<PlannedBackend, MemoryModel>> = {
   onnx: {
     graphs: onnx(true),
+    measured: true,
     base: 244 * MB,
     node: 19.4e3,
     slots: 2.29,
@@ -112,6 +115,7 @@ const models: Readonly<Record<PlannedBackend, MemoryModel>> = {
   },
   "onnx-web": {
     graphs: onnx(false),
+    measured: true,
     base: 146 * MB,
     node: 61e3,
     slots: 3.56,
@@ -122,6 +126,7 @@ const models: Readonly<Record<PlannedBackend, MemoryModel>> = {
   },
   "node-cpu": {
     graphs: inOrder,
+    measured: true,
     base: 411 * MB,
     node: 99e3,
     slots: 2.53,
@@ -130,7 +135,17 @@ const models: Readonly<Record<PlannedBackend, MemoryModel>> = {
     evaluation: 1.2,
     batch: 4,
   },
-  webgpu: { graphs: webgpu, base: 350 * MB, node: 20e3, slots: 2, values: 1, carried: 1, evaluation: 1, batch: 4 },
+  webgpu: {
+    graphs: webgpu,
+    measured: false,
+    base: 350 * MB,
+    node: 20e3,
+    slots: 2,
+    values: 1,
+    carried: 1,
+    evaluation: 1,
+    batch: 4,
+  },
 }
 
 /** The backends whose memory can be planned. */
@@ -160,8 +175,8 @@ export interface PlannedMemory {
   }
 }
 
-/** Whether the memory of a backend can be planned. */
-export const hasMemoryModel = (backend: string): backend is PlannedBackend => hasRow(models, backend)
+/** Whether the planned memory of a backend was compared with measured runs. */
+export const isMeasured = (backend: string): boolean => hasRow(models, backend) && models[backend].measured
 
 /** @throws VitrineError (config) for a backend whose memory cannot be planned */
 export function checkPlanned(backend: string): PlannedBackend {
