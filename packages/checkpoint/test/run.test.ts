@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { once } from "node:events"
+import { on, once } from "node:events"
 import {
   appendFileSync,
   existsSync,
@@ -442,6 +442,15 @@ describe("a disk", () => {
   })
 })
 
+/** Waits until a process has said so many times that it saved a checkpoint. */
+async function saved(child: ChildProcess, count: number): Promise<void> {
+  let lines = 0
+  for await (const chunk of on(child.stdout as NodeJS.ReadableStream, "data")) {
+    lines += String(chunk).split("\n").length - 1
+    if (lines >= count) return
+  }
+}
+
 describe("SIGKILL", () => {
   let script: string
   beforeAll(async () => {
@@ -454,9 +463,10 @@ describe("SIGKILL", () => {
     for (let kill = 0; kill < 12; kill++) {
       const child: ChildProcess = spawn(process.execPath, [script, path], { stdio: ["ignore", "pipe", "inherit"] })
       const ended = once(child, "exit")
-      // The first ones die while they begin, the others some time after their first checkpoint.
-      if (kill >= 2) await once(child.stdout as NodeJS.ReadableStream, "data")
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * (kill < 2 ? 120 : 60)))
+      // The first ones die while they begin, the others while they write a checkpoint after their first ones.
+      if (kill < 2) await new Promise((resolve) => setTimeout(resolve, Math.random() * 120))
+      else await saved(child, 2 + Math.floor(Math.random() * 7))
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10))
       child.kill("SIGKILL")
       expect((await ended)[1]).toBe("SIGKILL")
       if (!existsSync(join(path, "config.json"))) continue
