@@ -77,7 +77,7 @@ export const convolutionKernels: OnnxKernels = {
       const image = e.reshape(products, [product(small.slice(0, 3)), dimAt(small, 3)], small)
       return [spread(e, image, small, window.strides, shape)]
     }
-    const phases = phasesOf(dy.shape, weight.shape, window, shape)
+    const phases = isLarge(dy.shape) ? phasesOf(dy.shape, weight.shape, window, shape) : undefined
     if (phases !== undefined) return [inPhases(e, dy, weight, window, shape, phases)]
     const [top, bottom, left, right] = window.padding
     /** The number of rows or columns at the end that no window reached. */
@@ -164,6 +164,12 @@ function turnedRows(e: Emitter, x: Value): string {
   const [height, width] = gridOf(x.shape)
   const turned: Shape = [batch, channels, height, width]
   return e.reshape(toNchw(e, e.elements(x)), turned, [batch, channels, height * width])
+}
+
+/** Whether a batch of images has so many places that turning the kernel takes little of a convolution's time. */
+const isLarge = (shape: Shape): boolean => {
+  const [batch] = shape
+  return (typeof batch === "number" ? batch : 1) * elementCount(gridOf(shape)) >= 2000
 }
 
 /** Every `stride`-th row or column of the input, from one on: the convolution that gives its gradients. */
