@@ -69,13 +69,13 @@ const elementwise: ReadonlySet<OpName> = new Set<OpName>([
  */
 export function flatten(g: Graph, constants: ReadonlySet<string> = new Set()): Flattened {
   const reading = new Reading(g)
-  const components = reading.components(constants)
-  const updates = new Map<string, { readonly form: Form; readonly members: Component[] }>()
-  for (const component of components) {
+  const updates = new Map<string, { readonly form: Form; readonly members: Member[] }>()
+  for (const component of reading.components(constants)) {
     const form = formOf(g, component, reading)
-    const known = updates.get(form.key)
-    if (known === undefined) updates.set(form.key, { form, members: [component] })
-    else known.members.push(component)
+    const member: Member = { shape: component.shape, leaves: form.leaves }
+    const equal = updates.get(form.key)
+    if (equal === undefined) updates.set(form.key, { form, members: [member] })
+    else equal.members.push(member)
   }
   const outputs = new Map<string, ValueId>()
   const inputs = new Map(Object.entries(g.inputs).map(([name, value]) => [value, name]))
@@ -86,9 +86,8 @@ export function flatten(g: Graph, constants: ReadonlySet<string> = new Set()): F
   }
   const taken = new Set<string>()
   const flat = Array.from(updates.values(), ({ form, members }): FlatUpdate => {
-    const forms = members.map((component) => formOf(g, component, reading))
     const vectors = form.leaves.map(({ input, next, fill }, i): Vector => {
-      const values = forms.map(({ leaves }) => leaves[i])
+      const values = members.map(({ leaves }) => leaves[i])
       const isSlot = form.leaves[i]?.slot !== undefined
       const names = values.map((leaf) => (isSlot ? (leaf?.slot ?? "") : outputOf(leaf?.value ?? -1)))
       if (next !== undefined || fill !== undefined) for (const name of names) taken.add(name)
@@ -297,6 +296,12 @@ interface Leaf {
   input?: string
   next?: string
   readonly fill?: number
+}
+
+/** One of the components of a form, with its own leaves. */
+interface Member {
+  readonly shape: readonly number[]
+  readonly leaves: readonly Leaf[]
 }
 
 /** What an update does, whatever its shape. Updates with equal keys have leaves in the same order. */
