@@ -241,6 +241,26 @@ describe("the native backend", () => {
     await backend.close()
   })
 
+  it("updates slots by what slots of other types hold", async () => {
+    const w = state("w", [3])
+    const chosen = ops.where(state("chosen", [3], "bool"), mul(w, 2), mul(w, 0.5))
+    const counts = ops.cast(state("counts", [3], "int32"), "float32")
+    const backend = await onnxBackend({ worker: false })
+    const program = await backend.compile(graph({ updates: { w: add(chosen, counts) } }))
+    const held = await backend.createState(
+      {
+        w: { shape: [3], dtype: "float32" },
+        chosen: { shape: [3], dtype: "bool" },
+        counts: { shape: [3], dtype: "int32" },
+      },
+      { w: Float32Array.of(2, 4, 8), chosen: Uint8Array.of(1, 0, 1), counts: Int32Array.of(1, 2, 3) },
+    )
+    await program.run({}, held)
+    expect(await held.read("w")).toEqual(Float32Array.of(5, 4, 19))
+    expect(await held.read("counts")).toEqual(Int32Array.of(1, 2, 3))
+    await backend.close()
+  })
+
   it("rejects what has been closed or made elsewhere", async () => {
     const [one, two] = [await onnxBackend({ worker: false }), await onnxBackend()]
     const g = graph({ updates: { x: add(state("x", [1]), 1) } })

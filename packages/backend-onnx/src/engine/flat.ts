@@ -251,7 +251,7 @@ class Reading {
   }
 
   /**
-   * The components that may run after all else: they have enough to do, their vectors are slots or computed float32
+   * The components that may run after all else: they have enough to do, their vectors are float32 slots or float32
    * values, at most one of them computed, and nothing else changes the slots that they read.
    */
   #safe(components: readonly Component[], constants: ReadonlySet<string>): Component[] {
@@ -264,15 +264,17 @@ class Reading {
     return components.filter((component) => {
       const { nodes, shape, targets, fills } = component
       const own = new Set(targets.map(([slot]) => slot))
+      const slotsRead = new Set<ValueId>()
       const computed = new Set<ValueId>()
       for (const node of nodes)
         for (const value of this.#vectors(node)) {
           const producer = this.producer(value)
-          if (nodes.has(producer) || producer.op === "state") continue
+          if (nodes.has(producer)) continue
           if (producer.op === "constant" || producer.op === "input") return false
-          computed.add(value)
+          if (producer.op === "state") slotsRead.add(value)
+          else computed.add(value)
         }
-      const types = [...computed, ...targets.map(([, value]) => value)].map((value) => typeOf(g, value))
+      const types = [...slotsRead, ...computed, ...targets.map(([, value]) => value)].map((value) => typeOf(g, value))
       const isPlain = types.every((type) => type.dtype === "float32" && sameShape(type.shape, shape))
       const isLarge = nodes.size > 1 || [...nodes].some(({ op }) => op === "adamW")
       const isFree = [...slotsOf(component)].every(
