@@ -1,6 +1,9 @@
 import type { InferenceSession, TensorConstructor } from "onnxruntime-common"
 import type { OnnxModel } from "../onnx/model.ts"
 
+/** The rows of matrix products in a slice of a batch, if the options of onnxruntime-node do not say. */
+export const nativeSliceRows = 4096
+
 /**
  * The functions of an onnxruntime package that the backend uses. Packages differ in how they load a model, and in where
  * they put outputs.

@@ -1,7 +1,8 @@
 import type { Graph } from "@vitrine/core"
 import { elementCount } from "@vitrine/core/backend"
 import { runBytes } from "../onnx/memory.ts"
-import { lowered, toOnnx } from "../onnx/to-onnx.ts"
+import { toOnnx } from "../onnx/to-onnx.ts"
+import { nativeSliceRows } from "./engine.ts"
 import { flatten } from "./flat.ts"
 import { partsOf } from "./slices.ts"
 
@@ -19,8 +20,8 @@ export interface GraphMemory {
  * @param native whether it is onnxruntime-node, which divides batches and runs updates over flat buffers
  */
 export function graphMemory(graph: Graph, batch: number | undefined, native: boolean): GraphMemory {
-  const { stages, rest, totals = {} } = partsOf(graph, batch, native ? 4096 : Number.POSITIVE_INFINITY)
-  const flat = native ? flatten(lowered(rest.graph)) : { rest: rest.graph, updates: [] }
+  const { stages, rest, totals = {} } = partsOf(graph, batch, native ? nativeSliceRows : Number.POSITIVE_INFINITY)
+  const flat = native ? flatten(rest.graph) : { rest: rest.graph, updates: [] }
   const models = [...stages, { ...rest, graph: flat.rest }].map((part) =>
     toOnnx(part.graph, part.batch === undefined ? {} : { batch: part.batch }),
   )

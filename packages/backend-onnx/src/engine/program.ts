@@ -16,7 +16,6 @@ import {
   typeOf,
 } from "@vitrine/core/backend"
 import type { Mask } from "../onnx/model.ts"
-import { lowered } from "../onnx/to-onnx.ts"
 import type { Engine } from "./engine.ts"
 import { flatten } from "./flat.ts"
 import { FlatSession } from "./flat-session.ts"
@@ -34,14 +33,17 @@ interface SlicedSessions {
 
 type Inputs = Readonly<Record<string, Elements>>
 
-/** Loads a graph: the session of most of it, and those of its flat updates where the engine can write into memory. */
+/**
+ * Loads a lowered graph: the session of most of it, and those of its flat updates where the engine can write into
+ * memory.
+ */
 async function loadFlat(
   engine: Engine,
   graph: Graph,
   options: CompileOptions,
 ): Promise<{ readonly rest: Session; readonly flat: readonly FlatSession[] }> {
   const { rest, updates } = engine.writesInto
-    ? flatten(lowered(graph), new Set(Object.keys(options.constants ?? {})))
+    ? flatten(graph, new Set(Object.keys(options.constants ?? {})))
     : { rest: graph, updates: [] }
   const flat: FlatSession[] = []
   for (const update of updates) flat.push(await FlatSession.load(engine, update))
@@ -82,7 +84,7 @@ export class OnnxProgram {
     const { stages, rest, totals } = partsOf(graph, batch, engine.sliceRows)
     const [first] = stages
     if (totals === undefined || batch === undefined || first?.batch === undefined)
-      return new OnnxProgram(graph, batch, await loadFlat(engine, graph, options))
+      return new OnnxProgram(graph, batch, await loadFlat(engine, rest.graph, options))
     const loaded: Session[] = []
     for (const stage of stages) loaded.push(await Session.load(engine, stage.graph, { ...options, batch: first.batch }))
     const last = await loadFlat(engine, rest.graph, options)

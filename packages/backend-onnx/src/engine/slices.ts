@@ -188,9 +188,10 @@ export interface Parts {
   readonly totals: Sliced["totals"] | undefined
 }
 
-/** Divides a graph if that saves memory: see `sliceSize`. A graph that is not divided is the rest. */
-export function partsOf(g: Graph, batch: number | undefined, rows: number): Parts {
-  const sliced = batch === undefined ? undefined : slice(lowered(g))
+/** Lowers a graph, and divides it if that saves memory: see `sliceSize`. A graph that is not divided is the rest. */
+export function partsOf(source: Graph, batch: number | undefined, rows: number): Parts {
+  const g = lowered(source)
+  const sliced = batch === undefined ? undefined : slice(g)
   const size = sliced && batch !== undefined ? sliceSize(sliced, batch, rows) : batch
   if (sliced === undefined || size === batch) return { stages: [], rest: { graph: g, batch }, totals: undefined }
   const stages = sliced.stages.map((graph) => ({ graph, batch: size }))

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os"
 import { dirname, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { InferenceSession } from "onnxruntime-common"
-import type { Engine } from "../engine/engine.ts"
+import { type Engine, nativeSliceRows } from "../engine/engine.ts"
 import { encodeModel, isFileSlice } from "../onnx/encode.ts"
 import type { Initializer, OnnxModel } from "../onnx/model.ts"
 import { firstLine, installedVersion, loadOrt } from "./load.ts"
@@ -50,7 +50,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     device: `onnxruntime-node ${installedVersion() ?? ""} (${sessionOptions.executionProviders?.join(", ")}, ${threads} ${threads === 1 ? "thread" : "threads"})`,
     Tensor: ort.Tensor,
     writesInto: true,
-    sliceRows: options.sliceRows ?? 4096,
+    sliceRows: options.sliceRows ?? nativeSliceRows,
     load: async (model, threadsOfSession = threads) => {
       const extra = {
         // Core has already merged equal expressions. Equal expressions that remain stand behind barriers and must not
