@@ -76,6 +76,7 @@ export async function resolveTables(
     const lines = passedOverLines(passed)
     return `names no image that can be read${lines.length > 0 ? `: ${lines.join("; ")}` : ""}`
   })
+  const naming = `${names.join(" and ")} ${names.length === 1 ? "does" : "do"}`
   const unnamed = [...tree.names].filter((name) => !files.has(name) && !names.includes(name) && !isHiddenPath(name))
   const labelNames = columns.labels.map((column) => table.columns[column] ?? "")
   const described = labelNames.length > 4 ? `${labelNames.slice(0, 3).join(", ")}, …` : labelNames.join(", ")
@@ -92,7 +93,7 @@ export async function resolveTables(
       ...unnamed.map(
         (name) =>
           [
-            isTablePath(name) ? "tables beside the images" : `files that ${names.join(" and ")} do not name`,
+            isTablePath(name) ? "tables beside the images" : `files that ${naming} not name`,
             name,
           ] as const,
       ),
