@@ -105,13 +105,14 @@ export async function openWeights(files: ModelFiles, file: string): Promise<{ we
   const source = file === shardIndex ? undefined : await files.open(file)
   if (source !== undefined) return { weights: await openSafetensorsSource(source), name: files.nameOf(file) }
   const index = await files.json(shardIndex)
-  if (index === undefined) await refusePickle(files)
-  if (index === undefined) await refuseOnnx(files)
-  if (index === undefined)
+  if (index === undefined) {
+    await refusePickle(files)
+    await refuseOnnx(files)
     throw fileError(
       files.name,
       `has no ${file}: training has saved no checkpoint yet, or the weights are in another format`,
     )
+  }
   const shards = parseShardIndex(index, files.nameOf(shardIndex))
   const weights = await openShards(shards, async (shard) => {
     const source = await files.open(shard)
@@ -148,11 +149,17 @@ export const onnxExport =
   "is an export to ONNX, which is not read back: name the run, or the model that it was exported from"
 
 /** The names of exported graphs in a folder. */
-const graphs = ["onnx/model.onnx", "onnx/model_fp16.onnx", "onnx/model_quantized.onnx", "onnx/encoder_model.onnx"]
+const graphs = [
+  "onnx/model.onnx",
+  "onnx/model_fp16.onnx",
+  "onnx/model_quantized.onnx",
+  "onnx/encoder_model.onnx",
+  "model.onnx",
+]
 
 /** @throws VitrineError (file) for a folder that holds graphs of ONNX and no weights */
 async function refuseOnnx(files: ModelFiles): Promise<void> {
-  for (const name of [...graphs, "model.onnx"])
+  for (const name of graphs)
     if ((await files.open(name)) !== undefined) throw fileError(files.name, onnxExport)
 }
 
