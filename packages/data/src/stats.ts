@@ -5,14 +5,18 @@ import type { Dataset } from "./dataset.ts"
 import { histogram } from "./histogram.ts"
 
 /** Groups of neighbours, which lie in one row group of a Parquet file or one block of an archive. */
-const groups = 20
+const neighbourGroups = 20
 
-/** The places of `n` of `length` images, in groups of neighbours at even distances, or of all where they are fewer. */
-function* placesOf(length: number, n: number): Generator<number> {
-  const count = length <= n ? 1 : Math.min(groups, n)
-  const size = Math.min(length, Math.floor(n / count))
-  for (let group = 0; group < count; group++) {
-    const first = Math.floor((group * length) / count)
+/**
+ * The places of some `n` images that can be read, in groups of neighbours at even distances, or of all if they are
+ * fewer.
+ */
+function* placesOf({ length, reach = length }: Dataset, n: number, groups: number): Generator<number> {
+  const count = Math.min(length, reach)
+  const groupCount = count <= n ? 1 : Math.min(groups, n)
+  const size = Math.min(count, Math.floor(n / groupCount))
+  for (let group = 0; group < groupCount; group++) {
+    const first = Math.floor((group * count) / groupCount)
     for (let i = 0; i < size; i++) yield first + i
   }
 }
@@ -25,8 +29,7 @@ export async function meanStd(dataset: Dataset, n = 2_000): Promise<{ mean: numb
   if (!(n >= 1)) throw new VitrineError("config", `meanStd needs at least one image, got ${n}`)
   // Counts of byte values are exact in any order.
   const counts = Array.from({ length: dataset.channels }, () => new Float64Array(256))
-  const { length, reach = length } = dataset
-  for (const index of placesOf(Math.min(length, reach), n)) {
+  for (const index of placesOf(dataset, n, neighbourGroups)) {
     const image = await readOrBroken(dataset, index)
     if (image instanceof BrokenImageError) continue
     const { data, channels } = image
@@ -46,11 +49,8 @@ export async function meanStd(dataset: Dataset, n = 2_000): Promise<{ mean: numb
 export async function usualSize(dataset: Dataset, count: number): Promise<readonly [height: number, width: number]> {
   const heights: number[] = []
   const widths: number[] = []
-  const { reach = dataset.length } = dataset
-  const looked = Math.min(dataset.length, reach)
-  const step = Math.max(1, looked / count)
-  for (let place = 0; place < looked; place += step) {
-    const image = await readOrBroken(dataset, Math.floor(place))
+  for (const index of placesOf(dataset, count, count)) {
+    const image = await readOrBroken(dataset, index)
     if (image instanceof BrokenImageError) continue
     heights.push(image.height)
     widths.push(image.width)
