@@ -242,18 +242,17 @@ function* jobsOf(dataset: Examples, batches: number, options: OrderOptions): Gen
   const window = laneWindow(dataset, options)
   const key = keyFromSeed(seed)
   for (let epoch = start.epoch; epoch < epochs; epoch++) {
-    const ordered: readonly EpochOrder[] =
-      window !== undefined
-        ? Array.from({ length: lanes }, (_, lane) => laneOrder(key, epoch, length, window, lane, lanes))
-        : shuffle
-          ? [epochOrder(key, epoch, length, order)]
-          : []
+    const whole = shuffle && window === undefined ? epochOrder(key, epoch, length, order) : undefined
+    const ofLanes = new Map<number, EpochOrder>()
+    if (window !== undefined)
+      for (let lane = ownLanes.from; lane < ownLanes.to; lane++)
+        ofLanes.set(lane, laneOrder(key, epoch, length, window, lane, lanes))
     for (let index = epoch === start.epoch ? start.batch : 0; index < batches; index++) {
       const lane = index % lanes
       if (lane < ownLanes.from || lane >= ownLanes.to) continue
       const from = (window === undefined ? index : Math.floor(index / lanes)) * batchSize
       const to = Math.min(length, from + batchSize)
-      const shuffled = window === undefined ? ordered[0] : ordered[lane]
+      const shuffled = whole ?? ofLanes.get(lane)
       const examples = shuffled?.examples.slice(from, to) ?? Uint32Array.from({ length: to - from }, (_, i) => from + i)
       yield { epoch, index, examples, ...(shuffled && { soon: shuffled.soon(from, to).slice() }) }
     }
