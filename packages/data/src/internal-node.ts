@@ -8,5 +8,6 @@ export { type ImageRows, imageSizes, type ParquetPlace, withImageRows } from "./
 export type { Leaf } from "./parquet/leaves.ts"
 export { openFile, readFileWithin } from "./node/open-file.ts"
 export { serveBatches, workerPool } from "./node/pool.ts"
+export { drawnShare } from "./splits.ts"
 export { parseTable } from "./node/tables/parse.ts"
 export { type FileTree, openTree } from "./node/tree.ts"

@@ -1,4 +1,4 @@
-import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { foldKey, type Key, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { at } from "./at.ts"
 import { grouped } from "./grouped.ts"
 
@@ -90,9 +90,14 @@ export function heldOut(
   const out = new Set<number>()
   if (valFraction === 0) return out
   for (const [label, places] of grouped(labels, classes.length).entries()) {
-    const count = places.length < 2 ? 0 : Math.max(1, Math.round(places.length * valFraction))
-    const order = permutation(foldKey(keyFromSeed(seed), "split", at(classes, label)), places.length)
-    for (const place of order.subarray(0, count)) out.add(at(places, place))
+    const key = foldKey(keyFromSeed(seed), "split", at(classes, label))
+    for (const place of drawnShare(key, places.length, valFraction)) out.add(at(places, place))
   }
   return out
+}
+
+/** Draws a share of the numbers below `count`: none of one number, at least one of two if the share is above 0. */
+export function drawnShare(key: Key, count: number, share: number): Uint32Array {
+  const drawn = count < 2 || !(share > 0) ? 0 : Math.max(1, Math.round(count * share))
+  return drawn === 0 ? new Uint32Array() : permutation(key, count).subarray(0, drawn)
 }

@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises"
 import { basename, dirname } from "node:path"
-import { foldKey, hasRow, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { foldKey, hasRow, keyFromSeed, VitrineError } from "@vitrine/core"
 import { isImagePath } from "@vitrine/data"
-import { type FileTree, openTree, type ParquetPlace, textLines } from "@vitrine/data/internal/node"
+import { drawnShare, type FileTree, openTree, type ParquetPlace, textLines } from "@vitrine/data/internal/node"
 import { type AnnotatedImage, type RawObject, validObjects } from "../data/annotations.ts"
 import { parseCoco } from "../data/coco.ts"
 import type { AnnotatedSource, DetectionSource } from "../data/dataset.ts"
@@ -210,9 +210,8 @@ function splitSources(
   let train = [...inSplit("train"), ...unsplit]
   let val = inSplit("val")
   const test = inSplit("test")
-  if (val.length === 0 && test.length === 0 && valFraction > 0 && train.length > 1) {
-    const order = permutation(foldKey(keyFromSeed(seed), "split"), train.length)
-    const validated = new Set(order.subarray(0, Math.max(1, Math.round(train.length * valFraction))))
+  if (val.length === 0 && test.length === 0) {
+    const validated = new Set(drawnShare(foldKey(keyFromSeed(seed), "split"), train.length, valFraction))
     val = train.filter((_, i) => validated.has(i))
     train = train.filter((_, i) => !validated.has(i))
   }

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises"
 import { basename, dirname, resolve } from "node:path"
-import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
 import { mapConcurrently } from "../../concurrent.ts"
 import { BrokenImageError } from "../../broken.ts"
 import type { Dataset, DatasetSource, ParquetSource } from "../../dataset.ts"
@@ -9,7 +9,7 @@ import { isAddress, plainAddress } from "../../remote.ts"
 import { type Leaf, leavesOf } from "../../parquet/leaves.ts"
 import { type OpenPart, partsAtOnce } from "../../parquet/part.ts"
 import { columnValues } from "../../parquet/values.ts"
-import type { Split } from "../../splits.ts"
+import { drawnShare, type Split } from "../../splits.ts"
 import { type Cell, mostTableBytes } from "../../tables/table.ts"
 import { decodeImage } from "../decode.ts"
 import { mayBeTurned } from "../orientation.ts"
@@ -128,10 +128,8 @@ function heldOut(
   source: ParquetSource | null,
   { valFraction = 0.1, seed = 0 }: ParquetOptions,
 ): Readonly<Record<Split, ParquetSource | null>> {
-  const count = source?.rows.length ?? 0
-  const share = valFraction > 0 && count > 1 ? Math.max(1, Math.round(valFraction * count)) : 0
-  if (source === null || share === 0) return { train: source, val: null, test: null }
-  const chosen = new Set(permutation(foldKey(keyFromSeed(seed), "split"), count).subarray(0, share))
+  const chosen = new Set(drawnShare(foldKey(keyFromSeed(seed), "split"), source?.rows.length ?? 0, valFraction))
+  if (source === null || chosen.size === 0) return { train: source, val: null, test: null }
   const part = (isHeldOut: boolean, split: Split): ParquetSource => {
     const rows = source.rows.filter((_, i) => chosen.has(i) === isHeldOut)
     return { ...source, name: source.name.replace(/train$/, split), rows, labels: new Int32Array(rows.length) }
