@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { VitrineError } from "@vitrine/core"
@@ -190,6 +190,13 @@ test.each(["text", "captions"])("lines of Parquet with a column %s", async (name
   expect(numbers.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 5, 6, 7, 8, 9])
   expect(skipped).toEqual([expect.stringMatching(/row 4: has no text$/)])
   await close()
+})
+
+test("a part without the column of texts is refused: its rows would get the texts of the next part", async () => {
+  const parts = mkdtempSync(join(folder, "parts-"))
+  for (const [i, name] of ["captions", "text", "captions"].entries())
+    copyFileSync(goldenPath(`annotated/${name}.parquet`), join(parts, `${i}.parquet`))
+  await expect(resolveLines(parts)).rejects.toThrow(/1\.parquet: has no column captions as the first file has it$/)
 })
 
 test("Parquet without texts gives no lines, but rows of characters if its classes are such", async () => {

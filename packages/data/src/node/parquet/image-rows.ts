@@ -82,24 +82,25 @@ export async function withImageRows<T>(
         const found = { train: parquetOnly(train), val: parquetOnly(val), test: parquetOnly(test) }
         return found.val === null && found.test === null ? heldOut(found.train, options) : found
       },
-      async values(leaf) {
-        const bytes = files.flatMap(({ file }) =>
-          file.groups.map(({ columns }) => columns.get(leaf.path)?.unpacked ?? 0),
+      async values({ path, names }) {
+        const name = names.join(".")
+        const parts = files.flatMap(({ file }) =>
+          file.groups.map((group) => {
+            const column = group.columns.get(path)
+            if (column === undefined)
+              throw new VitrineError("file", `${file.source.name}: has no column ${name} as the first file has it`)
+            return { file, group, column }
+          }),
         )
-        const total = bytes.reduce((sum, each) => sum + each, 0)
+        const total = parts.reduce((sum, { column }) => sum + column.unpacked, 0)
         if (total > mostTableBytes)
           throw new VitrineError(
             "file",
-            `${title}: its column ${leaf.names.join(".")} has ${total} bytes; up to ${mostTableBytes} are read`,
+            `${title}: its column ${name} has ${total} bytes; up to ${mostTableBytes} are read`,
           )
-        const cells: Cell[][] = []
-        for (const { file } of files) {
-          const groups = await mapConcurrently(file.groups, partsAtOnce, async (group) => {
-            const column = group.columns.get(leaf.path)
-            return column === undefined ? new Array<Cell>(group.rows) : columnValues(file, group, column)
-          })
-          cells.push(...groups)
-        }
+        const cells = await mapConcurrently(parts, partsAtOnce, ({ file, group, column }) =>
+          columnValues(file, group, column),
+        )
         return cells.flat(1)
       },
     })
