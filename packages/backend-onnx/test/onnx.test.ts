@@ -218,28 +218,31 @@ describe("the native backend", () => {
     { strides: [2, 2], padding: [1, 0, 1, 0], size: 3 },
     { strides: [2, 1], padding: [0, 1, 1, 1], size: 3 },
     { strides: [2, 2], padding: [0, 0, 0, 0], size: 2 },
-  ] as const)("gives images of large batches the gradients of small ones: $size, $strides, $padding", async (window) => {
-    const { strides, size } = window
-    const whole = (shape: readonly number[], step: number): Float32Array =>
-      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => ((i * step) % 11) - 5)
-    const backend = await onnxBackend({ worker: false })
-    const weightShape = [4, 3, size, size]
-    const gradient = async (batch: number, dyValues: Float32Array): Promise<Float32Array> => {
-      const x = input("x", [batch, 36 * strides[0], 36 * strides[1], 3])
-      const weight = input("w", weightShape)
-      const y = ops.conv2d(x, weight, window)
-      expect(y.shape).toEqual([batch, 36, 36, 4])
-      const dx = gradients([y], [x], [input("dy", y.shape)])[0] ?? y
-      const program = await backend.compile(graph({ outputs: { dx } }))
-      const { dx: values } = await program.run({ w: whole(weightShape, 5), dy: dyValues })
-      return Float32Array.from(values?.data ?? [])
-    }
-    const one = 36 * 36 * 4
-    const dy = whole([2 * one], 7)
-    const alone = [await gradient(1, dy.subarray(0, one)), await gradient(1, dy.subarray(one))]
-    expect(await gradient(2, dy)).toEqual(Float32Array.from(alone.flatMap((values) => [...values])))
-    await backend.close()
-  })
+  ] as const)(
+    "gives images of large batches the gradients of small ones: $size, $strides, $padding",
+    async (window) => {
+      const { strides, size } = window
+      const whole = (shape: readonly number[], step: number): Float32Array =>
+        Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => ((i * step) % 11) - 5)
+      const backend = await onnxBackend({ worker: false })
+      const weightShape = [4, 3, size, size]
+      const gradient = async (batch: number, dyValues: Float32Array): Promise<Float32Array> => {
+        const x = input("x", [batch, 36 * strides[0], 36 * strides[1], 3])
+        const weight = input("w", weightShape)
+        const y = ops.conv2d(x, weight, window)
+        expect(y.shape).toEqual([batch, 36, 36, 4])
+        const dx = gradients([y], [x], [input("dy", y.shape)])[0] ?? y
+        const program = await backend.compile(graph({ outputs: { dx } }))
+        const { dx: values } = await program.run({ w: whole(weightShape, 5), dy: dyValues })
+        return Float32Array.from(values?.data ?? [])
+      }
+      const one = 36 * 36 * 4
+      const dy = whole([2 * one], 7)
+      const alone = [await gradient(1, dy.subarray(0, one)), await gradient(1, dy.subarray(one))]
+      expect(await gradient(2, dy)).toEqual(Float32Array.from(alone.flatMap((values) => [...values])))
+      await backend.close()
+    },
+  )
 
   it("updates slots by what slots of other types hold", async () => {
     const w = state("w", [3])

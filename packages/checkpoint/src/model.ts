@@ -159,8 +159,7 @@ const graphs = [
 
 /** @throws VitrineError (file) for a folder that holds graphs of ONNX and no weights */
 async function refuseOnnx(files: ModelFiles): Promise<void> {
-  for (const name of graphs)
-    if ((await files.open(name)) !== undefined) throw fileError(files.name, onnxExport)
+  for (const name of graphs) if ((await files.open(name)) !== undefined) throw fileError(files.name, onnxExport)
 }
 
 /** The names of the patch embedding or of the first convolution in transformers. */

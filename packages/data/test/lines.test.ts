@@ -5,6 +5,7 @@ import { VitrineError } from "@vitrine/core"
 import { goldenPath } from "@vitrine/golden"
 import { characterRows, pixels, resolveLines } from "@vitrine/data/node"
 import fc from "fast-check"
+import { parquetWriteBuffer } from "hyparquet-writer"
 import sharp from "sharp"
 import { afterAll, describe, expect, test } from "vitest"
 import { parseLabels } from "../src/lines/labels.ts"
@@ -197,6 +198,28 @@ test("a part without the column of texts is refused: its rows would get the text
   for (const [i, name] of ["captions", "text", "captions"].entries())
     copyFileSync(goldenPath(`annotated/${name}.parquet`), join(parts, `${i}.parquet`))
   await expect(resolveLines(parts)).rejects.toThrow(/1\.parquet: has no column captions as the first file has it$/)
+})
+
+test("rows of Parquet without an image are named", async () => {
+  const path = join(folder, "empty.parquet")
+  const bytes = await sharp({ create: { width: 9, height: 8, channels: 3, background: "red" } })
+    .png()
+    .toBuffer()
+  const type = "BYTE_ARRAY" as const
+  const columnData = [
+    { name: "image", data: [bytes, null, bytes] },
+    { name: "text", data: ["one", "two", "three"] },
+  ]
+  const schema = [
+    { name: "schema", num_children: 2 },
+    { name: "image", type, repetition_type: "OPTIONAL" as const },
+    { name: "text", type, repetition_type: "OPTIONAL" as const, converted_type: "UTF8" as const },
+  ]
+  writeFileSync(path, new Uint8Array(parquetWriteBuffer({ schema, columnData })))
+  const { train, skipped, close } = await resolveLines(path, { valFraction: 0 })
+  expect([0, 1].map((i) => train.text(i))).toEqual(["one", "three"])
+  expect(skipped).toEqual(["1 rows of empty.parquet without an image, such as row 1"])
+  await close()
 })
 
 test("Parquet without texts gives no lines, but rows of characters if its classes are such", async () => {

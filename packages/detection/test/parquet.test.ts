@@ -1,5 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { goldenPath } from "@vitrine/golden"
-import { expect, test } from "vitest"
+import { parquetWriteBuffer } from "hyparquet-writer"
+import sharp from "sharp"
+import { afterAll, expect, test } from "vitest"
 import { openDetection, resolveDetection } from "../src/node.ts"
 
 /** The corners and the labels of image i: see `tooling/golden/annotated.py`. */
@@ -47,4 +52,54 @@ test("data without boxes are refused", async () => {
   await expect(resolveDetection(goldenPath("annotated/text.parquet"))).rejects.toThrow(
     /has no boxes, such as a column objects with bbox and category; beside the images it has id, text$/,
   )
+})
+
+const folder = mkdtempSync(join(tmpdir(), "vitrine-boxes-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test("empty values in a list move no area and no mark of a crowd to another object, and are named", async () => {
+  const path = join(folder, "empty.parquet")
+  const image = await sharp({ create: { width: 20, height: 12, channels: 3, background: "red" } })
+    .png()
+    .toBuffer()
+  const list = (name: string, type: "DOUBLE" | "INT32") => [
+    { name, repetition_type: "OPTIONAL" as const, num_children: 1, converted_type: "LIST" as const },
+    { name: "list", repetition_type: "REPEATED" as const, num_children: 1 },
+    { name: "element", type, repetition_type: "OPTIONAL" as const },
+  ]
+  const two = [0, 0, 2, 2, 1, 1, 3, 3]
+  const file = parquetWriteBuffer({
+    schema: [
+      { name: "schema", num_children: 5 },
+      { name: "image", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
+      ...list("bbox", "DOUBLE"),
+      ...list("category", "INT32"),
+      ...list("area", "DOUBLE"),
+      ...list("iscrowd", "INT32"),
+    ],
+    columnData: [
+      { name: "image", data: [image, null, image, image] },
+      { name: "bbox", data: [two, two, two, two] },
+      { name: "category", data: [1, 1, 1, 1].map(() => [0, 1]) },
+      { name: "area", data: [[3, 8], [], [null, 8], []] },
+      { name: "iscrowd", data: [[0, 1], [], [0, 1], [null, 1]] },
+    ],
+  })
+  writeFileSync(path, new Uint8Array(file))
+  const { train, faults } = await resolveDetection(path, { valFraction: 0 })
+  expect(train?.kind === "annotated" && train.objects.map(({ areas, crowd }) => [[...areas], [...crowd]])).toEqual([
+    [
+      [3, 8],
+      [0, 1],
+    ],
+    [
+      [4, 9],
+      [0, 1],
+    ],
+  ])
+  expect(faults.lines).toEqual([
+    `${path}: 1 rows of empty.parquet without an image, such as row 1; left out`,
+    `${path}, row 2: has 1 areas for 2 categories; the areas of its boxes are taken`,
+    `${path}, row 3: has 1 marks of crowds for 2 categories; left out`,
+  ])
 })

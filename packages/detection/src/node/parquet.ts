@@ -39,7 +39,8 @@ export function resolveParquetDetection(
     const table = await tableOf(rows, columns)
     const { classes, labelOf } = categoriesOf(table, columns.category, title)
     const faults = faultList()
-    const { train, val, test } = await rows.splits()
+    const { train, val, test, passedOver } = await rows.splits()
+    for (const line of passedOver) faults.add(`${title}: ${line}; left out`)
     const source = async (images: ParquetSource | null): Promise<AnnotatedSource | null> =>
       images && annotated(images, table, { classes, labelOf, format: format ?? "coco", title, faults })
     const sources = { train: await source(train), val: await source(val), test: await source(test) }
@@ -156,6 +157,17 @@ async function annotated(
       faults.add(`${place}: has ${numbers.length} numbers of boxes for ${categories.length} categories; left out`)
       continue
     }
+    // Lists come without their empty values. A shorter one does not say which object a value belongs to.
+    const isShort = ({ length }: readonly unknown[]): boolean => length !== 0 && length !== categories.length
+    const [areas, crowds] = [listOf(table.area?.[row]), listOf(table.crowd?.[row])]
+    if (isShort(crowds)) {
+      faults.add(`${place}: has ${crowds.length} marks of crowds for ${categories.length} categories; left out`)
+      continue
+    }
+    if (isShort(areas))
+      faults.add(
+        `${place}: has ${areas.length} areas for ${categories.length} categories; the areas of its boxes are taken`,
+      )
     const raw = categories.flatMap((category, i): RawObject[] => {
       const name = `${place}, object ${i}`
       const label = labelOf(category)
@@ -165,14 +177,14 @@ async function annotated(
         faults.add(`${name}: there is no category ${JSON.stringify(category)}; left out`)
         return []
       }
-      const crowd = listOf(table.crowd?.[row])[i]
+      const crowd = crowds[i]
       const isCrowd = crowd === 1 || crowd === true
       return [
         {
           name,
           box: format === "voc" ? box : cornersOf(box),
           label,
-          area: listOf(table.area?.[row])[i],
+          area: isShort(areas) ? undefined : areas[i],
           crowd: isCrowd,
         },
       ]

@@ -25,9 +25,15 @@ export interface ImageRows {
   /** The columns beside the images, down to single values. */
   readonly leaves: readonly Leaf[]
   /** Finds the images of each split. `rows` of a source are the places in the values of a column. */
-  splits(): Promise<Readonly<Record<Split, ParquetSource | null>>>
+  splits(): Promise<ImageSplits>
   /** The values of a column for all rows. Lists within lists become one list. */
   values(leaf: Leaf): Promise<readonly Cell[]>
+}
+
+/** The images of each split. */
+export interface ImageSplits extends Readonly<Record<Split, ParquetSource | null>> {
+  /** Rows that are passed over: a line for each kind with its number and an example. */
+  readonly passedOver: readonly string[]
 }
 
 /** The [height, width] of each image, by its header. It is undefined for an image that is broken. */
@@ -78,9 +84,10 @@ export async function withImageRows<T>(
     return use({
       leaves: leavesOf(files.map(({ file }) => file)).filter(({ names }) => names[0] !== images.column),
       async splits() {
-        const { train, val, test } = await resolveBytes(files, images, title, whole)
-        const found = { train: parquetOnly(train), val: parquetOnly(val), test: parquetOnly(test) }
-        return found.val === null && found.test === null ? heldOut(found.train, options) : found
+        const { train, val, test, passedOver } = await resolveBytes(files, images, title, whole)
+        const sources = { train: parquetOnly(train), val: parquetOnly(val), test: parquetOnly(test) }
+        const isWhole = sources.val === null && sources.test === null
+        return { ...(isWhole ? heldOut(sources.train, options) : sources), passedOver }
       },
       async values({ path, names }) {
         const name = names.join(".")

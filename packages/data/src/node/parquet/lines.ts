@@ -60,8 +60,9 @@ export async function parquetLines(place: ParquetPlace, options: SplitOptions): 
       const { name, length, channels, describe, read } = images
       return { name, length, channels, describe, read, text: (index) => at(texts, at(kept, index)) }
     }
-    const { train: training, val: validation } = await rows.splits()
+    const { train: training, val: validation, passedOver } = await rows.splits()
     const [train, val] = [open(training), open(validation)]
+    skipped.push(...passedOver)
     if (train === null || train.length === 0)
       throw new VitrineError("file", `${title}: has no line to train on${skipped.length > 0 ? `; ${skipped[0]}` : ""}`)
     const close = async (): Promise<void> => {

@@ -91,11 +91,7 @@ export async function resolveTables(
     passedOver: passedOverLines([
       ...passed,
       ...unnamed.map(
-        (name) =>
-          [
-            isTablePath(name) ? "tables beside the images" : `files that ${naming} not name`,
-            name,
-          ] as const,
+        (name) => [isTablePath(name) ? "tables beside the images" : `files that ${naming} not name`, name] as const,
       ),
     ]),
     notes: [
