@@ -13,20 +13,16 @@ import { chromium } from "playwright"
 import { transformWithOxc } from "vite"
 import { findChromium } from "../browser/chromium.mjs"
 import { swiftShaderEnvironment } from "../browser/swiftshader.mjs"
-import { pack, stage } from "./src/pack.mjs"
 import { root } from "./src/packages.mjs"
 import { blocks } from "./src/documents.mjs"
 import { firstExample } from "./src/readme.mjs"
-import { startRegistry } from "./src/registry.mjs"
+import { publishBuild } from "./src/registry.mjs"
 
 const exec = promisify(execFile)
 const base = mkdtempSync(join(tmpdir(), "vitrine-matrix-"))
 process.on("exit", () => rmSync(base, { recursive: true, force: true }))
 
-stage(join(base, "workspace"))
-const packed = await pack(join(base, "workspace"), join(base, "tarballs"))
-const registry = await startRegistry(join(base, "registry"))
-for (const { tarball } of packed) await registry.publish(tarball)
+const { packed, registry } = await publishBuild(base)
 
 const outer = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|PNPM|INIT_CWD)/i.test(name))
 const env = {
@@ -91,7 +87,8 @@ globalThis.answer = load("model", { backend: "reference" }).catch((error) => err
 `
 const html = '<!doctype html><div id="root"></div><script type="module" src="./page.js"></script>'
 
-const photo = join(root, "tooling/golden/files/vit-folder-tiny/exact-rgb.png")
+const golden = join(root, "tooling/golden/files/vit-folder-tiny")
+const photo = join(golden, "exact-rgb.png")
 
 function holds(text, expected) {
   if (!expected.test(text)) throw new Error(`printed ${JSON.stringify(text)}`)
@@ -144,7 +141,7 @@ for (const { name, folder } of packed) {
   rows.set(`alone ${name}`, async (at) => {
     await at.run("npm", "install", ...packages)
     at.write("example.mjs", (await transformWithOxc(source, "example.mts")).code)
-    copyFileSync(join(root, "tooling/golden/files/vit-folder-tiny/exact-rgb.png"), join(at.folder, "photo.png"))
+    copyFileSync(photo, join(at.folder, "photo.png"))
     const text = await at.run(process.execPath, "example.mjs")
     if (text === "") throw new Error("prints nothing")
   })
@@ -278,36 +275,39 @@ async function follow(at, document, { headings, skip = [], after = {} } = {}) {
 
 const commandsOf = ({ language, text }) => (language === "sh" ? text.trim().split("\n") : [])
 
-/** Puts a trained model and a photo where a page of a document expects them. */
+/** Puts a trained model where a document expects it. */
 function model(at, folder) {
-  const golden = join(root, "tooling/golden/files/vit-folder-tiny")
   for (const file of ["config.json", "model.safetensors"]) cpSync(join(golden, file), join(at.folder, folder, file))
 }
 
 const guess = (page) =>
   page.waitForFunction(() => /n\d{8}/.test(document.body.innerText), undefined, { timeout: 120_000 })
 const cdn = "docs/how-to/cdn.md"
-rows.set("docs: one file", async (at) => {
+const publicFolder = "vite@8 preview --outDir public --port PORT --strictPort"
+
+/** Makes the page of one file in the folder `public`, with a model and a photo. */
+async function oneFile(at) {
   await at.run("npm", "install", "esbuild@0.28")
   await follow(at, cdn, { headings: ["One file"] })
   model(at, "public/model")
   copyFileSync(photo, join(at.folder, "public/photo.png"))
-  await served(at, "vite@8 preview --outDir public --port PORT --strictPort", guess)
+}
+
+rows.set("docs: one file", async (at) => {
+  await oneFile(at)
+  await served(at, publicFolder, guess)
 })
 rows.set("docs: offline page", async (at) => {
-  await at.run("npm", "install", "esbuild@0.28")
-  const page = await follow(at, cdn, { headings: ["One file"] })
+  await oneFile(at)
   await follow(at, "docs/how-to/offline.md", { skip: blocks("docs/how-to/offline.md").flatMap(commandsOf) })
-  page.write(
+  at.write(
     "public/index.html",
     blocks(cdn)[1].text.replace(
       "const model",
       'await navigator.serviceWorker.register("./service-worker.js")\n  const model',
     ),
   )
-  model(at, "public/model")
-  copyFileSync(photo, join(at.folder, "public/photo.png"))
-  await served(at, "vite@8 preview --outDir public --port PORT --strictPort", async (page) => {
+  await served(at, publicFolder, async (page) => {
     await guess(page)
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => true))
     await page.reload({ waitUntil: "networkidle" })
@@ -376,9 +376,8 @@ rows.set("docs: Next app", async (at) => {
     if (!/^n\d{8}/.test(best.label)) throw new Error(JSON.stringify(best))
   })
 })
-/** Some drawings as a folder of images, one folder a class. */
+/** Makes a folder with a folder of images for each of two classes. */
 function photos(at, folder) {
-  const golden = join(root, "tooling/golden/files/vit-folder-tiny")
   for (const [label, files] of Object.entries({
     rose: ["exact-rgb.png", "small-rgb.png"],
     tulip: ["tall-rgb.png", "wide-rgb.png"],

@@ -7,9 +7,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { staleFaults } from "./src/faults.mjs"
-import { pack, stage } from "./src/pack.mjs"
 import { publicPackages } from "./src/packages.mjs"
-import { startRegistry } from "./src/registry.mjs"
+import { publishBuild } from "./src/registry.mjs"
 
 const { values } = parseArgs({ options: { port: { type: "string", default: "4873" } } })
 for (const line of staleFaults(publicPackages().map(({ folder }) => folder))) console.error(`wrong: ${line}`)
@@ -17,13 +16,10 @@ const folder = mkdtempSync(join(tmpdir(), "vitrine-registry-"))
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0))
 
-stage(join(folder, "workspace"))
-const packed = await pack(join(folder, "workspace"), join(folder, "tarballs"))
-const registry = await startRegistry(join(folder, "registry"), Number(values.port)).catch(({ message }) => {
+const { packed, registry } = await publishBuild(folder, Number(values.port)).catch(({ message }) => {
   console.error(`registry: ${message}`)
   process.exit(1)
 })
-for (const { tarball } of packed) await registry.publish(tarball)
 console.log(`${packed.length} packages at ${registry.url}
 
 export npm_config_registry=${registry.url}

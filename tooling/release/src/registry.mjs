@@ -1,15 +1,28 @@
 import { createHash } from "node:crypto"
 import { execFileSync } from "node:child_process"
 import { once } from "node:events"
+import { join } from "node:path"
 import { runServer } from "verdaccio"
 import { openTarball } from "./faults.mjs"
+import { pack, stage } from "./pack.mjs"
+
+/**
+ * Packs the packages of this build, and publishes them to a registry of their own. All files are in a folder.
+ * @param port 0 for a free one
+ */
+export async function publishBuild(folder, port = 0) {
+  const registry = await startRegistry(join(folder, "registry"), port)
+  stage(join(folder, "workspace"))
+  const packed = await pack(join(folder, "workspace"), join(folder, "tarballs"))
+  for (const { tarball } of packed) await registry.publish(tarball)
+  return { packed, registry }
+}
 
 /**
  * A registry on this machine's loopback, in a folder. It holds what is published to it, and passes other packages on
  * from npm's registry.
- * @param port 0 for a free one
  */
-export async function startRegistry(storage, port = 0) {
+async function startRegistry(storage, port) {
   const upstream = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim()
   const all = { access: "$all", publish: "$all", unpublish: "$all" }
   const config = {

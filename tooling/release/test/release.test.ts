@@ -8,9 +8,8 @@ import { build } from "vite"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { faults, openTarball, staleFaults, toolFaults } from "../src/faults.mjs"
 import { documentedMap, mapFaults } from "../src/import-map.mjs"
-import { pack, stage } from "../src/pack.mjs"
 import { root } from "../src/packages.mjs"
-import { startRegistry } from "../src/registry.mjs"
+import { publishBuild } from "../src/registry.mjs"
 
 // npm fetches some 100 MB, and installs beside other tests.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 400_000 })
@@ -20,9 +19,9 @@ const folder = mkdtempSync(join(tmpdir(), "vitrine-release-"))
 const app = join(folder, "app")
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-let packed: Awaited<ReturnType<typeof pack>>
+let packed: Awaited<ReturnType<typeof publishBuild>>["packed"]
 let versions: Map<string, string>
-let registry: Awaited<ReturnType<typeof startRegistry>>
+let registry: Awaited<ReturnType<typeof publishBuild>>["registry"]
 /** The environment of a user, who has not got this workspace, and whom npm tells what it does not need to. */
 const env = (): NodeJS.ProcessEnv => {
   const outer = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST|INIT_CWD|PNPM)/i.test(name))
@@ -40,11 +39,8 @@ const node = async (...args: readonly string[]): Promise<string> =>
   (await run(process.execPath, args, { cwd: app, env: env() })).stdout
 
 beforeAll(async () => {
-  stage(join(folder, "workspace"))
-  packed = await pack(join(folder, "workspace"), join(folder, "tarballs"))
+  ;({ packed, registry } = await publishBuild(folder))
   versions = new Map(packed.map(({ name, version }) => [name, version]))
-  registry = await startRegistry(join(folder, "registry"))
-  for (const { tarball } of packed) await registry.publish(tarball)
   mkdirSync(app)
   writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", version: "1.0.0", type: "module" }))
   await run("npm", ["install", "vitrine", "@vitrine/recipes", "@vitrine/cli"], { cwd: app, env: env() })
