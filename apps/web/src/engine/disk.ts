@@ -77,7 +77,7 @@ export async function openFolder(name: string, shelf: Shelf = "runs"): Promise<D
   }
   return {
     name,
-    files,
+    files: () => unchanged(files),
     paths: async () => [...(await handles()).keys()],
     async text(path) {
       const [parent, file] = await locate(path)

@@ -19,14 +19,16 @@ export interface KeptFiles {
 const list = "list.json"
 
 export function createKeptFiles(): KeptFiles {
-  const has = async (id: string): Promise<boolean> => (await listFolders("kept")).includes(id)
+  /** The list of files, or an empty text where the folder is missing or was not written to its end. */
+  const listOf = async (id: string): Promise<string> =>
+    (await listFolders("kept")).includes(id) ? (await openFolder(id, "kept")).text(list) : ""
   return {
     async idOf(entries) {
       const hashes: string[] = []
       for (const [path, file] of entries) hashes.push(`${path}\n${await hash(await file.arrayBuffer())}`)
       return (await hash(new TextEncoder().encode(hashes.sort().join("\n")))).slice(0, 20)
     },
-    has,
+    has: async (id) => (await listOf(id)) !== "",
     async keep(id, entries) {
       try {
         const folder = await openFolder(id, "kept")
@@ -40,12 +42,11 @@ export function createKeptFiles(): KeptFiles {
     },
     async find(id) {
       if (!/^[0-9a-f]{20}$/.test(id)) throw new VitrineError("config", "the link names files in a way that is not ours")
-      if (!(await has(id))) return null
-      const files = await (await openFolder(id, "kept")).files()
-      const text = await files[list]?.text()
-      if (text === undefined) return null
+      const text = await listOf(id)
+      if (text === "") return null
       const paths: unknown = JSON.parse(text)
       if (!Array.isArray(paths)) return null
+      const files = await (await openFolder(id, "kept")).files()
       return paths.flatMap((path: unknown, i): Entry[] => {
         const file = files[i]
         return file === undefined ? [] : [[String(path), file]]
