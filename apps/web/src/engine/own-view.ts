@@ -1,7 +1,7 @@
 import type { Preprocessing } from "@vitrine/checkpoint"
 import { applyTransforms, type Image } from "@vitrine/data"
 import { evaluationTransforms, type ImageInput, type Model } from "vitrine/web"
-import { rgbBytes } from "./pixels.ts"
+import { byteOf, rgbBytes } from "./pixels.ts"
 
 /** RGB bytes of a picture. */
 export interface PictureView {
@@ -46,6 +46,6 @@ function enlarged(image: Image, transforms: ReturnType<typeof evaluationTransfor
   // The last transform normalises.
   const { data, shape } = applyTransforms(image, transforms.slice(0, -1))
   const [height, width, channels] = shape
-  const pixels = Uint8Array.from(data, (x) => Math.min(255, Math.max(0, Math.round(255 * x))))
+  const pixels = Uint8Array.from(data, byteOf)
   return { width, height, channels: channels === 1 ? 1 : 3, data: pixels }
 }

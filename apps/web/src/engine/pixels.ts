@@ -1,5 +1,8 @@
 import type { Image } from "@vitrine/data"
 
+/** A share of the full brightness as a byte. */
+export const byteOf = (x: number): number => Math.min(255, Math.max(0, Math.round(255 * x)))
+
 /** The RGB bytes of an image. A grey value is repeated for the three channels. */
 export function rgbBytes({ data, channels }: Image): Uint8Array {
   if (channels === 3) return data

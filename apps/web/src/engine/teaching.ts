@@ -1,6 +1,7 @@
 import { imageModel } from "@vitrine/checkpoint"
-import { VitrineError } from "@vitrine/core"
+import { parameterCount, VitrineError } from "@vitrine/core"
 import { applyTransforms, type Image, resize, toRgb } from "@vitrine/data"
+import { mirrored } from "@vitrine/data/internal"
 import { decodeImage } from "@vitrine/data/web"
 import { type ImageInput, load, type Model, onnxFile, topPredictions, type WholeModel } from "vitrine/web"
 import { fitHead, type LinearHead, modelFolder, withHead } from "vitrine/web/measure"
@@ -9,7 +10,7 @@ import { type Entry, zipFolder } from "./archive.ts"
 import { retryOnNewDevice, sharedBackend } from "./backend.ts"
 import type { OwnPage } from "../own-page/own-page.ts"
 import { droppedModel, type ModelFiles, publishedModel } from "./model-files.ts"
-import { imageData } from "./pixels.ts"
+import { byteOf, imageData } from "./pixels.ts"
 
 /** The model whose features a head reads. */
 export interface BackboneSummary {
@@ -171,8 +172,7 @@ export function createTeaching(folder: string): Teaching {
       taught = undefined
       await (await last?.catch(() => undefined))?.close()
       const { config } = opened
-      const sizes = imageModel(config).parameters.map(({ shape }) => shape.reduce((n, d) => n * d, 1))
-      const parameters = sizes.reduce((a, b) => a + b, 0)
+      const parameters = parameterCount(imageModel(config).parameters)
       return { name: next.name, parameters, side: Math.max(...config.imageSize), licence: "", data: "" }
     },
     async files() {
@@ -333,8 +333,6 @@ function pngOf(image: ImageData): Promise<Blob> {
   return canvas.convertToBlob({ type: "image/png" })
 }
 
-const byteOf = (x: number): number => Math.min(255, Math.max(0, Math.round(255 * x)))
-
 function thumbOf(image: Image): ImageData {
   const { data, shape } = applyTransforms(image, [toRgb(), resize(thumbSide)])
   const [height, width] = shape
@@ -373,14 +371,3 @@ function groupsOf(all: readonly { readonly press: number; readonly glance: Float
 }
 
 const cosine = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0)
-
-/** A picture's mirror image. */
-function mirrored({ width, height, channels, data }: Image): Image {
-  const out = new Uint8Array(data.length)
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const from = (y * width + x) * channels
-      out.set(data.subarray(from, from + channels), (y * width + width - 1 - x) * channels)
-    }
-  return { width, height, channels, data: out }
-}
