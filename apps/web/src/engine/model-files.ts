@@ -22,10 +22,13 @@ export async function droppedModel(entries: readonly Entry[]): Promise<ModelFile
  */
 export async function publishedModel(folder: string): Promise<ModelFiles["files"]> {
   const files = new Map<string, Blob>()
-  for (const file of ["config.json", "model.safetensors"]) {
-    const response = await fetch(`${folder}${file}`)
-    if (!response.ok) throw new VitrineError("file", `${file}: cannot be fetched (status ${response.status})`)
-    files.set(file, await response.blob())
-  }
+  for (const file of ["config.json", "model.safetensors"]) files.set(file, await publishedFile(folder, file))
   return files
+}
+
+/** Fetches a file of a model that the site publishes. */
+export async function publishedFile(folder: string, file: string): Promise<Blob> {
+  const response = await fetch(`${folder}${file}`)
+  if (!response.ok) throw new VitrineError("file", `${file}: cannot be fetched (status ${response.status})`)
+  return response.blob()
 }

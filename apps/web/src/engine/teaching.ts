@@ -6,10 +6,11 @@ import { decodeImage } from "@vitrine/data/web"
 import { type ImageInput, load, type Model, onnxFile, topPredictions, type WholeModel } from "vitrine/web"
 import { fitHead, type LinearHead, modelFolder, withHead } from "vitrine/web/measure"
 import { elementAt, valueIn } from "../checked.ts"
+import { freeName } from "../free-name.ts"
 import { type Entry, zipFolder } from "./archive.ts"
 import { retryOnNewDevice, sharedBackend } from "./backend.ts"
 import type { OwnPage } from "../own-page/own-page.ts"
-import { droppedModel, type ModelFiles, publishedModel } from "./model-files.ts"
+import { droppedModel, type ModelFiles, publishedFile, publishedModel } from "./model-files.ts"
 import { byteOf, imageData } from "./pixels.ts"
 
 /** The model whose features a head reads. */
@@ -56,7 +57,7 @@ export interface Guess {
 export interface Teaching {
   /** Facts of the site's backbone, which is fetched with the first picture. */
   about(): Promise<BackboneSummary>
-  /** Opens a model of the reader in its place. Features of the former model are kept. */
+  /** Opens a model of the reader in its place. Pictures stay, and their features are computed again. */
   open(entries: readonly Entry[]): Promise<BackboneSummary>
   /** The files of the backbone. */
   files(): Promise<readonly Entry[]>
@@ -115,7 +116,7 @@ const mirrorsAtOnce = 4
 export function createTeaching(folder: string): Teaching {
   let files: ModelFiles | undefined
   let opening: Promise<Model<ImageInput>> | undefined
-  /** A number for the backbone in the keys of features. */
+  /** A number for the backbone in the keys of features: some may still be computed by the former one. */
   let turn = 0
   let taught: { readonly head: LinearHead; readonly labels: readonly string[] } | undefined
   const pictures = new Map<string, KnownPicture>()
@@ -123,7 +124,10 @@ export function createTeaching(folder: string): Teaching {
 
   const model = async (): Promise<Model<ImageInput>> => {
     files ??= { name: "", files: await publishedModel(folder) }
-    opening ??= openBackbone(files)
+    opening ??= openBackbone(files).catch((error: unknown) => {
+      opening = undefined
+      throw error
+    })
     return opening
   }
   const onModel = <T>(work: (model: Model<ImageInput>) => Promise<T>): Promise<T> =>
@@ -153,7 +157,7 @@ export function createTeaching(folder: string): Teaching {
   }
   return {
     async about() {
-      const facts: unknown = await (await fetch(`${folder}about.json`)).json()
+      const facts: unknown = JSON.parse(await (await publishedFile(folder, "about.json")).text())
       return {
         name: textIn(facts, "name"),
         parameters: Number(valueIn(facts, "parameters")),
@@ -169,6 +173,7 @@ export function createTeaching(folder: string): Teaching {
       files = next
       opening = Promise.resolve(opened)
       turn++
+      features.clear()
       taught = undefined
       await (await last?.catch(() => undefined))?.close()
       const { config } = opened
@@ -259,11 +264,16 @@ export function createTeaching(folder: string): Teaching {
     },
     async folder(name, withPictures) {
       const model: Record<string, Uint8Array> = await folderBytes(await whole())
-      for (const { name: className, pictures: some } of withPictures)
+      // Folders of other systems have the same name in capitals too.
+      const folders = new Set<string>()
+      for (const { name: className, pictures: some } of withPictures) {
+        const folder = freeName(safeName(className), (each) => folders.has(each.toLowerCase()))
+        folders.add(folder.toLowerCase())
         for (const [i, { id }] of some.entries()) {
           const { extension, bytes } = await pictureFile(pictureOf(id).source)
-          model[`pictures/${safeName(className)}/${i + 1}.${extension}`] = bytes
+          model[`pictures/${folder}/${i + 1}.${extension}`] = bytes
         }
+      }
       return zipFolder(safeName(name), model)
     },
     async onnx() {

@@ -3,6 +3,7 @@ import { type Remote, transfer } from "comlink"
 import type { Entry } from "../engine/archive.ts"
 import { engine, messageOf } from "../engine/client.ts"
 import type { BackboneSummary, Guess, Lesson, Teaching } from "../engine/teaching.ts"
+import { freeName } from "../free-name.ts"
 import { strings } from "../strings/index.ts"
 
 export interface Picture {
@@ -78,8 +79,14 @@ let lastPress = 0
 
 function newClass(name?: string): TeachClass {
   lastKey++
-  return { key: lastKey, name: name ?? strings.peek().teach.classNumber(lastKey), pictures: [] }
+  const wish = name ?? strings.peek().teach.classNumber(lastKey)
+  return { key: lastKey, name: freeName(wish, isNameOf(classes.value)), pictures: [] }
 }
+
+const isNameOf =
+  (classes: readonly TeachClass[]) =>
+  (text: string): boolean =>
+    classes.some(({ name }) => name === text)
 
 /** A number for a new press of the camera's button. */
 export function nextPress(): number {
@@ -115,12 +122,10 @@ export function removeClass(key: number): void {
 
 /** Names a class. A name that another class has gets a number. */
 export function rename(key: number, wish: string): void {
-  const names = new Set(classes.value.filter((each) => each.key !== key).map(({ name }) => name))
-  const name = wish.trim()
-  if (name === "") return
-  let free = name
-  for (let i = 2; names.has(free); i++) free = `${name} ${i}`
-  changeClass(key, (before) => ({ ...before, name: free }))
+  const text = wish.trim()
+  if (text === "") return
+  const name = freeName(text, isNameOf(classes.value.filter((each) => each.key !== key)))
+  changeClass(key, (before) => ({ ...before, name }))
 }
 
 export function removePicture(key: number, id: string): void {
