@@ -28,8 +28,9 @@ export function ownPageScript(): Plugin {
       const [first] = Array.isArray(result) ? result : []
       const [chunk] = first?.output ?? []
       if (chunk?.type !== "chunk") throw new Error("the script of one's own page was not built")
-      // The text stands within a script element.
-      return `export default ${JSON.stringify(chunk.code.replaceAll("</script", "<\\/script"))}`
+      // The text stands within a script element, which these would end or turn into a comment.
+      const code = chunk.code.replaceAll(/<(?=\/script|!--)/gi, "\\x3c")
+      return `export default ${JSON.stringify(code)}`
     },
   }
 }

@@ -25,7 +25,9 @@ export function Bars({ labels, values, show = brief, label, best, target, most, 
       <tbody>
         {all.map((value, i) => (
           <tr key={labels[i]} class={`${i === best ? "best" : ""} ${i === target ? "target" : ""}`}>
-            <th scope="row">{labels[i]}</th>
+            <th scope="row">
+              <span>{labels[i]}</span>
+            </th>
             <td class="track" aria-hidden="true">
               <span
                 class={value < 0 ? "bar negative" : "bar"}

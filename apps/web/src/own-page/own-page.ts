@@ -35,6 +35,7 @@ export async function ownPage(page: OwnPage, script: string, config: Uint8Array,
     "form-action 'none'",
   ].join("; ")
   const data = (id: string, content: string): string => `<script type="text/plain" id="${id}">${content}</script>`
+  const folder = escaped(page.folder)
   const json = JSON.stringify(page).replaceAll("<", "\\u003c")
   return `<!doctype html>
 <html lang="${escaped(page.language)}">
@@ -53,7 +54,7 @@ export async function ownPage(page: OwnPage, script: string, config: Uint8Array,
 <table><tbody id="guesses" aria-live="polite"></tbody></table>
 <hr>
 <p><button id="save" type="button">${escaped(page.save)}</button> ${escaped(page.node)}<br>
-<code>unzip ${page.folder}.zip &amp;&amp; ONNXRUNTIME_NODE_INSTALL=skip npx @vitrine/cli predict --model ${page.folder} photo.jpg</code></p>
+<code>unzip ${folder}.zip &amp;&amp; ONNXRUNTIME_NODE_INSTALL=skip npx @vitrine/cli predict --model ${folder} photo.jpg</code></p>
 <p><small>${escaped(page.made)}</small></p>
 ${data("page", json)}
 ${data("config", base64(config))}

@@ -22,6 +22,8 @@ export const teach = {
   undo: "Undo",
   folders: "Choose a folder of classes",
   foldersHint: "Or drop a folder that has a folder for each class.",
+  noFolders:
+    "There is no folder with pictures in it. Unpack an archive first, and put the pictures of each class in a folder.",
   pictures: (n: number): string => (n === 1 ? "1 picture" : `${n} pictures`),
   reading: (done: number, all: number): string => `Reading ${done} of ${all} …`,
   unreadable: (n: number, first: string): string =>

@@ -24,6 +24,7 @@ export const teach: Texts["teach"] = {
   undo: "元に戻す",
   folders: "クラスのフォルダを選ぶ",
   foldersHint: "クラスごとのフォルダを入れたフォルダを、ここに落としてもかまいません。",
+  noFolders: "写真の入ったフォルダがありません。圧縮ファイルは先に展開し、写真をクラスごとのフォルダに入れてください。",
   pictures: (n) => `${n} 枚`,
   reading: (done, all) => `${all} 枚のうち ${done} 枚を読みました …`,
   unreadable: (n, first) => `読めない写真が ${n} 枚あります。最初のもの：${first}。`,

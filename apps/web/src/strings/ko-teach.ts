@@ -24,6 +24,7 @@ export const teach: Texts["teach"] = {
   undo: "되돌리기",
   folders: "클래스 폴더 선택",
   foldersHint: "클래스마다 폴더가 있는 폴더를 여기에 놓아도 됩니다.",
+  noFolders: "사진이 든 폴더가 없습니다. 압축 파일은 먼저 풀고, 사진을 클래스별 폴더에 넣어 주세요.",
   pictures: (n) => `${n}장`,
   reading: (done, all) => `${all}장 중 ${done}장을 읽는 중 …`,
   unreadable: (n, first) => `읽을 수 없는 사진 ${n}장, 첫 번째: ${first}.`,

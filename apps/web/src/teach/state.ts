@@ -1,4 +1,5 @@
 import { type Signal, signal } from "@preact/signals"
+import { isImagePath } from "@vitrine/data"
 import { type Remote, transfer } from "comlink"
 import type { Entry } from "../engine/archive.ts"
 import { engine, messageOf } from "../engine/client.ts"
@@ -94,8 +95,12 @@ export function nextPress(): number {
   return lastPress
 }
 
-function change(next: readonly TeachClass[]): void {
+function remember(): void {
   past.value = [...past.value.slice(-49), classes.value]
+}
+
+function change(next: readonly TeachClass[]): void {
+  remember()
   classes.value = next
   void learn()
 }
@@ -144,9 +149,13 @@ export function addFrame(key: number, press: number, picture: ImageData): Promis
 
 /** Makes a class of each folder. A class that has the folder's name gets its pictures. */
 export async function addFolders(entries: readonly Entry[]): Promise<void> {
-  const images = entries.filter(([path, file]) => /\.(jpe?g|png|webp|gif|bmp|avif)$/i.test(path) && file.size > 0)
+  const images = entries.filter(([path]) => isImagePath(path))
   const folderOf = (path: string): string => path.split("/").at(-2) ?? ""
   const folders = [...new Set(images.map(([path]) => folderOf(path)))].filter((name) => name !== "").sort()
+  if (folders.length === 0) {
+    fault.value = strings.peek().teach.noFolders
+    return
+  }
   const present = new Set(classes.value.map(({ name }) => name))
   const kept = classes.value.filter(({ name, pictures }) => pictures.length > 0 || folders.includes(name))
   const added = folders.filter((name) => !present.has(name)).map((name) => newClass(name))
@@ -186,7 +195,6 @@ async function addPictures(pictures: readonly NewPicture[]): Promise<void> {
 }
 
 async function readWaiting(remote: Remote<Teaching>): Promise<void> {
-  const before = classes.value
   let isChanged = false
   for (let done = 0; done < waiting.length; done++) {
     const next = waiting[done]
@@ -197,15 +205,15 @@ async function readWaiting(remote: Remote<Teaching>): Promise<void> {
     const { key, picture, press } = next
     try {
       const thumb = await remote.add(id, picture)
+      if (!isChanged) remember()
+      isChanged = true
       classes.value = classes.value.map((each) =>
         each.key === key ? { ...each, pictures: [...each.pictures, { id, press, thumb }] } : each,
       )
-      isChanged = true
     } catch (error) {
       unreadable.value = [...unreadable.value, messageOf(error)]
     }
   }
-  if (isChanged) past.value = [...past.value.slice(-49), before]
   void learn()
 }
 
