@@ -12,7 +12,7 @@ import {
   stepWork,
   tasks,
 } from "vitrine"
-import { randomBatch } from "./random-batch.ts"
+import { randomBatches } from "./random-batch.ts"
 
 /** Small trainings with different shares of products, convolutions, other ops and overhead. */
 const trainings: readonly { readonly model: Partial<ModelConfig>; readonly batch: number }[] = [
@@ -75,36 +75,16 @@ export async function measureMachine(
       batchSize: batch,
       training: options,
     }
-    const batches = async () => ({
-      batchesPerEpoch: steps,
-      waitedMs: 0,
-      close: async () => {},
-      async *[Symbol.asyncIterator]() {
-        for (;;) yield randomBatch(model, batch)
-      },
-    })
+    const batches = async () => randomBatches(model, batch, steps)
     const initial = family.initialize(model.parameters, config, "timm", keyFromSeed(0))
-    const seconds: number[] = []
     const { parameters } = model
-    let before = process.cpuUsage()
-    for await (const { type } of trainingLoop({ backend, parameters, initial, objective, options, batches })) {
-      if (type !== "step") continue
-      seconds.push(secondsSince(before))
-      before = process.cpuUsage()
-    }
-    measured.push({ work: stepWork(subject), seconds: meanOf(seconds) })
+    const events = trainingLoop({ backend, parameters, initial, objective, options, batches })
+    measured.push({ work: stepWork(subject), seconds: await stepSeconds(events) })
   }
   for (const recipe of detectors) {
     const options = { data: "scenes", recipe: { ...recipe, steps, evaluateEvery: steps }, backend }
-    const seconds: number[] = []
-    let before = process.cpuUsage()
-    for await (const { type } of (await tasks.detect()).train(options)) {
-      if (type !== "step") continue
-      seconds.push(secondsSince(before))
-      before = process.cpuUsage()
-      if (seconds.length === steps) break
-    }
-    measured.push({ work: stepWork(await plannedSubject({ task: "detect", options })), seconds: meanOf(seconds) })
+    const seconds = await stepSeconds((await tasks.detect()).train(options))
+    measured.push({ work: stepWork(await plannedSubject({ task: "detect", options })), seconds })
   }
   return {
     name: cpus()[0]?.model.trim() ?? process.arch,
@@ -114,13 +94,22 @@ export async function measureMachine(
   }
 }
 
+/** The mean processor seconds of the steps of a training, after those that warm up. */
+async function stepSeconds(events: AsyncIterable<{ readonly type: string }>): Promise<number> {
+  const seconds: number[] = []
+  let before = process.cpuUsage()
+  for await (const { type } of events) {
+    if (type !== "step") continue
+    seconds.push(secondsSince(before))
+    before = process.cpuUsage()
+    if (seconds.length === steps) break
+  }
+  const later = seconds.slice(warmup)
+  return later.reduce((a, b) => a + b, 0) / later.length
+}
+
 /** User and system seconds of all threads. */
 function secondsSince(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before)
   return (user + system) / 1e6
-}
-
-function meanOf(seconds: readonly number[]): number {
-  const later = seconds.slice(warmup)
-  return later.reduce((a, b) => a + b, 0) / later.length
 }

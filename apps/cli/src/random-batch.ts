@@ -1,5 +1,6 @@
 import { type ImageModel, keyFromSeed, randomStream } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
+import type { BatchSource } from "@vitrine/trainer"
 
 let pool: Float32Array | undefined
 
@@ -15,4 +16,16 @@ export function randomBatch({ imageSize: [height, width], channels, classes }: I
     targets[row * classes + label] = 1
   })
   return { images: pool.slice(), labels, targets, weights: new Float32Array(size).fill(1), size, epoch: 0, index: 0 }
+}
+
+/** Batches of noise without end. */
+export function randomBatches(model: ImageModel, size: number, batchesPerEpoch: number): BatchSource {
+  return {
+    batchesPerEpoch,
+    waitedMs: 0,
+    close: async () => {},
+    async *[Symbol.asyncIterator]() {
+      for (;;) yield randomBatch(model, size)
+    },
+  }
 }

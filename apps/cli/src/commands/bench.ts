@@ -18,7 +18,7 @@ import { engineOptions, machineFlags } from "../flags/machine.ts"
 import { jsonFlag } from "../flags/model.ts"
 import { integerValue } from "../flags/values.ts"
 import { colors, print } from "../output.ts"
-import { randomBatch } from "../random-batch.ts"
+import { randomBatch, randomBatches } from "../random-batch.ts"
 import { bytes, count, short } from "../show/text.ts"
 
 const flags = {
@@ -175,14 +175,7 @@ async function training(
   const options = trainingOptions({ steps: steps + warmup + 1 })
   const { parameters } = model
   const objective = classificationObjective(model, options.loss)
-  const batches = async () => ({
-    batchesPerEpoch: steps,
-    waitedMs: 0,
-    close: async () => {},
-    async *[Symbol.asyncIterator]() {
-      for (;;) yield randomBatch(model, batch)
-    },
-  })
+  const batches = async () => randomBatches(model, batch, steps)
   const times: number[] = []
   let begun = performance.now()
   for await (const { type } of trainingLoop({ backend, parameters, initial, objective, options, batches })) {
