@@ -72,6 +72,9 @@ async function compareRuns(paths: readonly string[], { out, by, theme, json }: V
   print(report(runs))
   if (runs.some(({ from }) => from !== null))
     note(colors.dim("What a run started from was trained too; only the run itself is counted."))
+  if (out !== undefined && by === "images")
+    for (const run of runs.filter((each) => sized(each).length === 0))
+      note(errorColors.yellow(`${printable(run.run)} is not drawn: it says no accuracy, or not how many images it has`))
   if (out !== undefined) note(`${printable(out)}: accuracy against training ${by}`)
 }
 

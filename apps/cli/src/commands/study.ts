@@ -99,16 +99,15 @@ async function runStudy(file: string, values: Values<typeof flags>): Promise<num
     for (const [i, cell] of cells.entries()) {
       if (i % shard.count !== shard.index - 1) continue
       const run = join(out, cell.name)
-      if (await isFinished(run)) continue
+      if (await finishedRun(run)) continue
       note(`cell ${i + 1} of ${cells.length}: ${cell.name}`)
       const recipe = beside(file, grid.families[cell.family] ?? "")
       const { code, signal } = await trained(run, cell, [...grid.flags], recipe, data, values)
       // An interrupted cell ends the study, which goes on with the same command. A cell that was killed costs itself.
-      if (code === 130) return 130
+      if (code === 130 || signal === "SIGINT") return 130
       if (code !== 0) failures.push(`${cell.name}: ${signal ?? `exit code ${code}`}`)
     }
-  const runs = await finishedRuns(out, cells)
-  await writeResults(out, cells, runs)
+  await writeResults(out, cells)
   for (const failure of failures) note(`vitrine: ${failure}: run the same command again`)
   return failures.length === 0 ? 0 : 1
 }
@@ -140,10 +139,14 @@ function cellsOf({ families, perClass, steps, seeds }: Study): readonly Cell[] {
   )
 }
 
-async function isFinished(run: string): Promise<boolean> {
-  if (!existsSync(join(run, "config.json"))) return false
-  const { last, steps } = await readRun(run)
-  return last?.step === steps
+/** A run that has its last evaluation. */
+type FinishedRun = RunSummary & { readonly last: NonNullable<RunSummary["last"]> }
+
+async function finishedRun(path: string): Promise<FinishedRun | undefined> {
+  if (!existsSync(join(path, "config.json"))) return undefined
+  const run = await readRun(path)
+  const { last, steps } = run
+  return last?.step === steps ? { ...run, last } : undefined
 }
 
 /** Trains a cell, or the rest of it, in a process of its own. */
@@ -161,7 +164,7 @@ async function trained(
   const images = perClass === "all" ? [] : ["--per-class", String(perClass)]
   const length = ["--steps", String(steps), "--eval-every", String(Math.max(1, Math.ceil(steps / 4)))]
   const words = begun
-    ? ["--resume", run]
+    ? ["--resume", run, "--data", data]
     : ["--data", data, "--recipe", recipe, "--out", run, ...images, ...length, "--seed", String(seed), ...more]
   const child = spawn(process.execPath, [command, "train", ...words, ...engine, "--precision", precision], {
     stdio: ["ignore", "inherit", "inherit"],
@@ -172,21 +175,22 @@ async function trained(
   })
 }
 
-async function finishedRuns(out: string, cells: readonly Cell[]): Promise<readonly RunSummary[]> {
-  const runs: RunSummary[] = []
-  for (const { name } of cells) if (await isFinished(join(out, name))) runs.push(await readRun(join(out, name)))
-  return runs
+/** A cell with the figures of its run. */
+function resultOf(cell: Cell, run: FinishedRun) {
+  const { family: kind, examples, parameters, forwardFlops, trainingFlops, last } = run
+  return { ...cell, kind, examples, parameters, forwardFlops, trainingFlops, top1: last.top1, loss: last.loss }
 }
 
 /** Writes the results, the table and the plots. The same cells give the same bytes, but for the times. */
-async function writeResults(out: string, cells: readonly Cell[], runs: readonly RunSummary[]): Promise<void> {
-  const results = runs.flatMap((run) => {
-    const cell = cells.find(({ name }) => name === basename(run.run))
-    const { family: kind, examples, parameters, forwardFlops, trainingFlops, last } = run
-    return cell === undefined || last === null
-      ? []
-      : [{ ...cell, kind, examples, parameters, forwardFlops, trainingFlops, top1: last.top1, loss: last.loss }]
-  })
+async function writeResults(out: string, cells: readonly Cell[]): Promise<void> {
+  const runs: RunSummary[] = []
+  const results: ReturnType<typeof resultOf>[] = []
+  for (const cell of cells) {
+    const run = await finishedRun(join(out, cell.name))
+    if (run === undefined) continue
+    runs.push(run)
+    results.push(resultOf(cell, run))
+  }
   await writeFileAtomic(join(out, "results.json"), `${JSON.stringify({ cells: results }, null, 1)}\n`)
   const groups = new Map<string, typeof results>()
   for (const result of results) {
