@@ -2,16 +2,17 @@ import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { splits } from "@vitrine/data"
-import { imageHeader, openFile } from "@vitrine/data/internal/node"
-import { type Dataset, decodeImage, listImages, openDataset } from "@vitrine/data/node"
+import { bracePattern, imageHeader, isDataPath, openFile } from "@vitrine/data/internal/node"
+import { type Dataset, decodeImage, isAddress, listImages, openDataset } from "@vitrine/data/node"
 import { type Image, locateData } from "vitrine"
 import { complain } from "./errors.ts"
 import { notePassedOver } from "./show/passed-over.ts"
 
 /** The images that arguments name, which are decoded one by one. */
 export interface OpenImages {
+  /** Images of different data can have the same name. */
   readonly names: readonly string[]
-  decode(name: string): Promise<Image>
+  decode(name: string, index: number): Promise<Image>
   close(): Promise<void>
 }
 
@@ -23,7 +24,7 @@ export interface OpenImages {
  */
 export async function openImages(paths: readonly string[]): Promise<OpenImages> {
   const names: string[] = []
-  const rows = new Map<string, () => Promise<Image>>()
+  const rows = new Map<number, () => Promise<Image>>()
   const closers: (() => Promise<void>)[] = []
   const close = async (): Promise<void> => {
     for (const each of closers) await each()
@@ -33,12 +34,11 @@ export async function openImages(paths: readonly string[]): Promise<OpenImages> 
       const files = await filesOf(path)
       if (files !== undefined) names.push(...files)
       else
-        for (const dataset of await datasetsOf(path)) {
+        for await (const dataset of datasetsOf(path)) {
           closers.push(async () => dataset.close?.())
           for (let i = 0; i < dataset.length; i++) {
-            const name = dataset.describe(i)
-            names.push(name)
-            rows.set(name, () => dataset.read(i))
+            rows.set(names.length, () => dataset.read(i))
+            names.push(dataset.describe(i))
           }
         }
     }
@@ -46,32 +46,29 @@ export async function openImages(paths: readonly string[]): Promise<OpenImages> 
     await close()
     throw error
   }
-  return { names, decode: (name) => rows.get(name)?.() ?? decodeImage(name), close }
+  return { names, decode: (name, index) => rows.get(index)?.() ?? decodeImage(name), close }
 }
 
 /** The image files that an argument names, or undefined if it names data. */
 async function filesOf(path: string): Promise<readonly string[] | undefined> {
   const info = await stat(path).catch(() => undefined)
-  if (info === undefined) return /^hf:datasets\/|^https?:\/\/|\{.*\}/.test(path) ? undefined : [path]
-  if (!info.isDirectory()) return dataFile.test(path) ? undefined : [path]
+  if (info === undefined)
+    return path.startsWith("hf:datasets/") || isAddress(path) || bracePattern(path) !== undefined ? undefined : [path]
+  if (!info.isDirectory()) return isDataPath(path) ? undefined : [path]
   const { images, passedOver } = await listImages(path)
   if (images.length === 0) return undefined
   notePassedOver({ data: path, passedOver })
   return images.map((image) => join(path, image))
 }
 
-const dataFile = /\.(parquet|tar|tar\.gz|tgz|zip|npz|csv|tsv|jsonl)$/i
-
-/** Opens all splits of data. */
-async function datasetsOf(path: string): Promise<Dataset[]> {
+/** Opens all splits of data, one after the other. */
+async function* datasetsOf(path: string): AsyncGenerator<Dataset> {
   const { resolved } = await locateData(path, { unlabelled: true, valFraction: 0 })
   notePassedOver({ data: path, passedOver: resolved.passedOver })
-  const opened: Dataset[] = []
   for (const split of splits) {
     const source = resolved[split]
-    if (source !== null) opened.push(await openDataset(source))
+    if (source !== null) yield openDataset(source)
   }
-  return opened
 }
 
 export interface DecodedImage {
@@ -120,17 +117,17 @@ export async function* decodeBatches({
 export async function* decodedAhead(
   files: readonly string[],
   most: number = batchPixels,
-  decode: (file: string) => Promise<Image> = decodeImage,
+  decode: OpenImages["decode"] = (file) => decodeImage(file),
 ): AsyncGenerator<readonly [file: string, image: { readonly value: Promise<Image> }]> {
   const queue: { readonly file: string; readonly pixels: number; readonly value: Promise<Image> }[] = []
   const waiting = (): number => queue.reduce((sum, { pixels }) => sum + pixels, 0)
-  for (const file of files) {
+  for (const [index, file] of files.entries()) {
     const pixels = await pixelsOf(file)
     while (queue.length > ahead || (queue.length > 0 && waiting() + pixels > most)) {
       const [next] = queue.splice(0, 1)
       if (next) yield [next.file, next]
     }
-    const value = decode(file)
+    const value = decode(file, index)
     value.catch(() => {}) // The error is shown when the file's turn comes.
     queue.push({ file, pixels, value })
   }

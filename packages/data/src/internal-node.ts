@@ -1,5 +1,6 @@
 /** For Vitrine's packages only. It may change in any release. */
 export * from "./internal.ts"
+export { bracePattern } from "./node/braces.ts"
 export { cached, type PixelCache, pixelCache } from "./node/cache.ts"
 export { classesOfLabels } from "./classes.ts"
 export { decodeAdmitted } from "./node/decode.ts"
@@ -9,5 +10,6 @@ export type { Leaf } from "./parquet/leaves.ts"
 export { openFile, readFileWithin } from "./node/open-file.ts"
 export { serveBatches, workerPool } from "./node/pool.ts"
 export { drawnShare } from "./splits.ts"
+export { isDataPath } from "./node/resolve.ts"
 export { parseTable } from "./node/tables/parse.ts"
 export { type FileTree, openTree } from "./node/tree.ts"

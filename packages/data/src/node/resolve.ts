@@ -103,6 +103,10 @@ const hasImages = ({ names, others }: FileTree): boolean => names.length > other
 const shardFiles = (folder: string, names: readonly string[]): ShardFile[] =>
   names.map((name) => ({ name, path: join(folder, name) }))
 
+/** Whether a file has the name of an archive, a table, Parquet or .npz, and not that of an image. */
+export const isDataPath = (path: string): boolean =>
+  /\.npz$/i.test(path) || [isParquetPath, isTablePath, isArchivePath].some((is) => is(path))
+
 /** Resolves the address of a Parquet file or a shard, or a pattern of addresses. */
 function resolveAddress(address: string, options: ResolveOptions): Promise<ResolvedData> {
   const urls = bracePattern(address) ?? [address]
