@@ -62,7 +62,7 @@ export async function runFolder({
     path: () => run?.path ?? null,
     store: () => run,
     openBackend: () => openBackend({ backend, ...(threads !== undefined && { threads }) }),
-    checkMemory: (plan, engine) => checkFits(plan, engine, memory),
+    checkMemory: (plan, engine) => checkFits(plan, engine, memory, resume !== undefined),
     async writeRecord({ device }, engines, config, changed = false) {
       const engine = `${device}, ${cpus()[0]?.model ?? process.arch}`
       if (run === undefined) {

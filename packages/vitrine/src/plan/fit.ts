@@ -1,5 +1,6 @@
 import { parameterCount, VitrineError } from "@vitrine/core"
 import { bytesOf, elementCount } from "@vitrine/core/backend"
+import type { TrainingOptions } from "@vitrine/trainer"
 import { isMeasured } from "./memory.ts"
 import { plannedPeak } from "./plan.ts"
 import { forwardGraph, type PlanSubject } from "./subject.ts"
@@ -19,8 +20,48 @@ export interface RunPlan {
   ways(): Iterable<Way>
 }
 
+/** A change of a recipe that may take less memory. */
+export interface RecipeChange<Recipe> {
+  readonly kind: string
+  readonly flags: string
+  readonly change: Partial<Recipe>
+}
+
+/**
+ * The ways of a training: smaller batches, and then each change of its recipe, with the batch as it is and with smaller
+ * ones.
+ */
+export function* waysOf<Recipe extends { readonly batchSize: number }>(
+  recipe: Recipe,
+  changes: readonly RecipeChange<Recipe>[],
+  subjectOf: (recipe: Recipe) => PlanSubject,
+): Generator<Way> {
+  yield* smallerBatches(subjectOf(recipe))
+  for (const { flags: before, batchSize } of batchesBelow(recipe.batchSize))
+    for (const { kind, flags, change } of changes)
+      yield {
+        kind: `${before}${kind}`,
+        flags: `${before}${flags}`,
+        subject: () => subjectOf({ ...recipe, batchSize, ...change }),
+      }
+}
+
+/** Momentum in place of an optimizer with two moments. */
+export const momentumChange = (
+  training: TrainingOptions,
+): readonly RecipeChange<{ readonly training: TrainingOptions }>[] =>
+  training.optimizer.name === "sgd"
+    ? []
+    : [
+        {
+          kind: "optimizer",
+          flags: "--optimizer momentum",
+          change: { training: { ...training, optimizer: { name: "sgd", momentum: 0.9 } } },
+        },
+      ]
+
 /** The same training with fewer images at a time: the same update in parts, then smaller updates. */
-export function* smallerBatches(subject: PlanSubject): Generator<Way> {
+function* smallerBatches(subject: PlanSubject): Generator<Way> {
   const { batchSize, training } = subject
   for (const divisor of [2, 4, 8, 16, 32, 64, 128]) {
     if (batchSize % divisor !== 0) break
@@ -43,7 +84,7 @@ export function* smallerBatches(subject: PlanSubject): Generator<Way> {
 }
 
 /** The batch size and smaller ones, with the flags that change it. */
-export function batchesBelow(batchSize: number): readonly { readonly flags: string; readonly batchSize: number }[] {
+function batchesBelow(batchSize: number): readonly { readonly flags: string; readonly batchSize: number }[] {
   const smaller = [...new Set([Math.ceil(batchSize / 8), 1])].filter((size) => size < batchSize)
   return [{ flags: "", batchSize }, ...smaller.map((size) => ({ flags: `--batch-size ${size} `, batchSize: size }))]
 }
@@ -56,9 +97,15 @@ const usable = 0.97
 /**
  * Refuses a training that will not fit the memory, and names changes that do. It refuses nothing on backends whose
  * memory was never measured.
+ * @param resumes whether the run is resumed, so that only a new one can be changed
  * @throws VitrineError (config)
  */
-export async function checkFits({ subject, ways }: RunPlan, backend: string, memory: number): Promise<void> {
+export async function checkFits(
+  { subject, ways }: RunPlan,
+  backend: string,
+  memory: number,
+  resumes: boolean,
+): Promise<void> {
   if (!isMeasured(backend) || atMost(subject) < memory) return
   const peak = await plannedPeak(subject, { backend })
   if (peak <= usable * memory) return
@@ -73,7 +120,7 @@ export async function checkFits({ subject, ways }: RunPlan, backend: string, mem
   throw new VitrineError(
     "config",
     `the run would take about ${gigabytes(peak)} of memory on ${backend}, and there are ${gigabytes(memory)}; ${
-      list === "" ? "nothing that was tried fits" : `these fit: ${list}`
+      list === "" ? "nothing that was tried fits" : `${resumes ? "in a new run " : ""}these fit: ${list}`
     }; --memory says how much it may take`,
   )
 }

@@ -1,6 +1,6 @@
 import { type Graph, hasRow, parameterCount, rowNames, VitrineError } from "@vitrine/core"
 import { bindBatch, bytesOf, elementCount, lastUses, typeOf, type ValueId } from "@vitrine/core/backend"
-import { planGraphs, type PlanSubject, type StepPart } from "./subject.ts"
+import { planGraphs, type PlanSubject, type SizedGraph } from "./subject.ts"
 
 /** The memory that an engine takes for one graph. */
 interface GraphMemory {
@@ -12,7 +12,7 @@ interface GraphMemory {
   readonly nodes: number
 }
 
-type GraphMemoryOf = (part: StepPart) => GraphMemory
+type GraphMemoryOf = (part: SizedGraph) => GraphMemory
 
 /** What the memory of a training depends on, in bytes but for the nodes. */
 export interface MemoryFacts {
@@ -199,7 +199,7 @@ export async function memoryFacts(
     sum(
       Object.entries(slots)
         .filter(([name]) => name.startsWith("gradient:") === accumulators)
-        .map(([, { shape }]) => 4 * elements(shape)),
+        .map(([, { shape }]) => 4 * elementCount(shape)),
     )
   const values = sum(runs.map((run) => run.values))
   const kept = slotBytes(true) + sum(runs.map(({ buffers }) => buffers))
@@ -211,7 +211,7 @@ export async function memoryFacts(
     activations: values - alive,
     carried,
     evaluation: measured.values,
-    batch: 4 * subject.batchSize * elements(subject.image),
+    batch: 4 * subject.batchSize * elementCount(subject.image),
     nodes: sum(runs.map(({ nodes }) => nodes)) + measured.nodes,
   }
 }
@@ -233,10 +233,6 @@ export function plannedMemory(facts: MemoryFacts, backend: PlannedBackend): Plan
   return { peak: Object.values(parts).reduce((a, b) => a + b, 0), parts }
 }
 
-function bound({ graph, batch }: StepPart): Graph {
+function bound({ graph, batch }: SizedGraph): Graph {
   return batch === undefined ? graph : bindBatch(graph, batch)
-}
-
-function elements(shape: readonly (number | string)[]): number {
-  return shape.reduce<number>((n, dim) => n * Number(dim), 1)
 }

@@ -1,6 +1,6 @@
-import { parameterCount } from "@vitrine/core"
+import { parameterCount, VitrineError } from "@vitrine/core"
 import { type ModelPart, modelParts } from "./cost.ts"
-import type { Machine } from "./machine.ts"
+import type { Machine, Rates } from "./machine.ts"
 import { checkPlanned, memoryFacts, type PlannedBackend, type PlannedMemory, plannedMemory } from "./memory.ts"
 import { forwardGraph, hasCheckpoints, type PlanSubject } from "./subject.ts"
 import { processorSeconds, type RankTime, rankTime, type StepWork, stepWork } from "./time.ts"
@@ -66,8 +66,7 @@ export async function planOf(subject: PlanSubject, target: PlanTarget = {}): Pro
   const totalImages = images * training.steps
   const parameters = parameterCount(subject.parameters)
   const work = stepWork(subject)
-  const rates = machine?.backends[backend]
-  const seconds = rates === undefined ? null : processorSeconds(work, rates)
+  const seconds = machine === undefined ? null : processorSeconds(work, ratesOf(machine, backend))
   return {
     model: subject.model,
     assumedData: subject.assumedData ?? null,
@@ -88,6 +87,13 @@ export async function planOf(subject: PlanSubject, target: PlanTarget = {}): Pro
         ? []
         : ranks.map((n) => rankTime(machine, n, seconds / (machine.cores ?? 1), { parameters, images, totalImages })),
   }
+}
+
+function ratesOf({ name, backends }: Machine, backend: string): Rates {
+  const rates = backends[backend]
+  if (rates !== undefined) return rates
+  const others = Object.keys(backends).join(", ")
+  throw new VitrineError("config", `${name}: has no rates of ${backend}, only of ${others || "no backend"}`)
 }
 
 /** The peak memory of a training in bytes. */

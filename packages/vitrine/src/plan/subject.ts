@@ -9,6 +9,7 @@ import {
   type Scope,
   type Tensor,
 } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
 import {
   allParameters,
   evaluationGraph,
@@ -43,16 +44,22 @@ export interface PlanSubject {
   readonly training: TrainingOptions
 }
 
-/** A graph that a step runs. `batch` is undefined if its sizes are fixed. */
-export interface StepPart {
+/** A graph with the size of its batch, which is undefined if the graph's sizes are fixed. */
+export interface SizedGraph {
   readonly graph: Graph
   readonly batch: number | undefined
+}
+
+/** A graph that a step runs. */
+export interface StepPart extends SizedGraph {
+  /** How often one update runs it. */
+  readonly runs: number
 }
 
 /** The graphs of a training and its slots. */
 export interface PlanGraphs {
   readonly steps: readonly StepPart[]
-  readonly evaluation: StepPart
+  readonly evaluation: SizedGraph
   /** The slots besides the parameters: moments, averages, accumulators. */
   readonly slots: Slots
   /** The bytes of the slots that carry values from one part of a step to the next. */
@@ -88,15 +95,16 @@ export function planGraphs({
 }: PlanSubject): PlanGraphs {
   const parameters = allParameters(published, objective)
   const options = stepOptionsOf(objective, parameters, training)
-  const accumulates = training.accumulate > 1
+  const runs = training.accumulate
+  const accumulates = runs > 1
   const whole = accumulates ? gradientsGraph(options) : stepGraph(options)
   const hostValues = Object.keys(whole.outputs).filter((name) => !lateOutputs.has(name))
   const halves = cuts ? cut(whole, hostValues, batchSize) : undefined
   const steps = halves
-    ? [halves.first, halves.second].map((half): StepPart => ({ graph: half, batch: undefined }))
-    : [{ graph: whole, batch: batchSize }]
-  const update = accumulates ? [{ graph: updateGraph(options), batch: undefined }] : []
-  const carried = Object.values(halves?.saved ?? {}).reduce((sum, type) => sum + bytesOfType(type), 0)
+    ? [halves.first, halves.second].map((half): StepPart => ({ graph: half, batch: undefined, runs }))
+    : [{ graph: whole, batch: batchSize, runs }]
+  const update = accumulates ? [{ graph: updateGraph(options), batch: undefined, runs: 1 }] : []
+  const carried = Object.values(halves?.saved ?? {}).reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0)
   return {
     steps: [...steps, ...update],
     evaluation: { graph: evaluationGraph(measure, options), batch: batchSize },
@@ -105,8 +113,4 @@ export function planGraphs({
     parameters,
     learning: parameterCount(options.groups.flatMap((group) => group.parameters)),
   }
-}
-
-function bytesOfType({ shape }: { readonly shape: readonly (number | string)[] }): number {
-  return 4 * shape.reduce<number>((n, dim) => n * Number(dim), 1)
 }

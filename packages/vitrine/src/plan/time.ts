@@ -20,9 +20,7 @@ export function stepWork(subject: PlanSubject): StepWork {
   const { accumulate } = subject.training
   const work = { products: 0, convolutions: 0, bytes: 0, nodes: 0, cuts: subject.cuts ? accumulate : 0 }
   const { steps } = planGraphs(subject)
-  for (const { graph: g, batch } of steps) {
-    const isUpdate = accumulate > 1 && Object.keys(g.outputs).includes("gradientNorm")
-    const times = isUpdate ? 1 : accumulate
+  for (const { graph: g, batch, runs } of steps) {
     const bytes = (value: ValueId): number => {
       const { shape, dtype } = typeOf(g, value)
       return elementCount(shape, batch) * bytesOf[dtype]
@@ -31,9 +29,9 @@ export function stepWork(subject: PlanSubject): StepWork {
       if (free.has(node.op)) continue
       const flops = nodeFlops(g, node, batch)
       const values: readonly ValueId[] = [...node.inputs, ...node.outputs]
-      work.nodes += times
-      if (flops === 0) work.bytes += times * values.reduce((sum, value) => sum + bytes(value), 0)
-      else work[convolutions.has(node.op) ? "convolutions" : "products"] += times * flops
+      work.nodes += runs
+      if (flops === 0) work.bytes += runs * values.reduce((sum, value) => sum + bytes(value), 0)
+      else work[convolutions.has(node.op) ? "convolutions" : "products"] += runs * flops
     }
   }
   return work

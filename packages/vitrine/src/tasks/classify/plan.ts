@@ -1,6 +1,6 @@
 import { familyOf, familyOfRecipe, imageModel, type ModelConfig } from "@vitrine/checkpoint"
 import { parameterCount } from "@vitrine/core"
-import { batchesBelow, type RunPlan, smallerBatches, type Way } from "../../plan/fit.ts"
+import { momentumChange, type RecipeChange, type RunPlan, waysOf } from "../../plan/fit.ts"
 import type { PlanSubject } from "../../plan/subject.ts"
 import type { TaskPlan } from "../task.ts"
 import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe-type.ts"
@@ -45,28 +45,11 @@ export function classifierSubject(recipe: ResolvedRecipe): PlanSubject {
 
 /** A training that is about to begin. */
 export function classifierRun(recipe: ResolvedRecipe): RunPlan {
-  return { subject: classifierSubject(recipe), ways: () => classifierWays(recipe) }
+  return { subject: classifierSubject(recipe), ways: () => waysOf(recipe, [...changesOf(recipe)], classifierSubject) }
 }
 
 /** Changes of a training that may take less memory, those that change the result least first. */
-function* classifierWays(recipe: ResolvedRecipe): Generator<Way> {
-  yield* smallerBatches(classifierSubject(recipe))
-  for (const { flags: before, batchSize } of batchesBelow(recipe.batchSize))
-    for (const { kind, flags, change } of changesOf(recipe))
-      yield {
-        kind: `${before}${kind}`,
-        flags: `${before}${flags}`,
-        subject: () => classifierSubject({ ...recipe, batchSize, ...change }),
-      }
-}
-
-interface Change {
-  readonly kind: string
-  readonly flags: string
-  readonly change: Partial<ResolvedRecipe>
-}
-
-function* changesOf({ config, training }: ResolvedRecipe): Generator<Change> {
+function* changesOf({ config, training }: ResolvedRecipe): Generator<RecipeChange<ResolvedRecipe>> {
   const { fields, recipes, label } = familyOf(config)
   const configured = (other: Partial<ModelConfig>): ModelConfig =>
     recipes.config({ ...config, ...other }, undefined, false)
@@ -78,12 +61,7 @@ function* changesOf({ config, training }: ResolvedRecipe): Generator<Change> {
       flags: `--image-size ${height / 2}${height === width ? "" : `x${width / 2}`}`,
       change: { config: configured({ imageSize: [height / 2, width / 2] }) },
     }
-  if (training.optimizer.name !== "sgd")
-    yield {
-      kind: "optimizer",
-      flags: "--optimizer momentum",
-      change: { training: { ...training, optimizer: { name: "sgd", momentum: 0.9 } } },
-    }
+  yield* momentumChange(training)
   for (const name of smallerModels) {
     if (familyOfRecipe(name, {}).label !== label || ("stem" in config && config.stem !== null)) continue
     const variant = Object(recipes.variant(name, {}))

@@ -1,5 +1,5 @@
 import { backboneName, detectionObjective, detr, detrChannels, detrParameters } from "@vitrine/detection"
-import { batchesBelow, type RunPlan, smallerBatches, type Way } from "../../plan/fit.ts"
+import { momentumChange, type RecipeChange, type RunPlan, waysOf } from "../../plan/fit.ts"
 import type { PlanSubject } from "../../plan/subject.ts"
 import type { TaskPlan } from "../task.ts"
 import type { DetectionFacts, DetectionRecipe, ResolvedDetectionRecipe } from "./recipe-type.ts"
@@ -48,33 +48,24 @@ export function detectorSubject(
 
 /** A training that is about to begin. */
 export function detectorRun(recipe: ResolvedDetectionRecipe, padded: boolean): RunPlan {
-  return { subject: detectorSubject(recipe, padded), ways: () => detectorWays(recipe, padded) }
+  const subjectOf = (changed: ResolvedDetectionRecipe): PlanSubject => detectorSubject(changed, padded)
+  return { subject: subjectOf(recipe), ways: () => waysOf(recipe, changesOf(recipe), subjectOf) }
 }
 
 /** Changes of a training that may take less memory, those that change the result least first. */
-function* detectorWays(recipe: ResolvedDetectionRecipe, padded: boolean): Generator<Way> {
-  const { config, training } = recipe
-  const [height, width] = recipe.imageSize
+function changesOf({
+  config,
+  imageSize: [height, width],
+  training,
+}: ResolvedDetectionRecipe): readonly RecipeChange<ResolvedDetectionRecipe>[] {
   const halved = [height / 2, width / 2] as const
-  const changes: readonly (Pick<Way, "kind" | "flags"> & { readonly change: Partial<ResolvedDetectionRecipe> })[] = [
+  return [
     ...(halved.every((side) => side % 32 === 0) && config.backbone.kind === "resnet"
       ? [{ kind: "images", flags: `--image-size ${halved.join("x")}`, change: { imageSize: halved } }]
       : []),
-    {
-      kind: "optimizer",
-      flags: "--optimizer momentum",
-      change: { training: { ...training, optimizer: { name: "sgd", momentum: 0.9 } } },
-    },
+    ...momentumChange(training),
     ...(config.dim % (8 * config.heads) === 0
       ? [{ kind: "width", flags: `--dim ${config.dim / 2}`, change: { config: { ...config, dim: config.dim / 2 } } }]
       : []),
   ]
-  yield* smallerBatches(detectorSubject(recipe, padded))
-  for (const { flags: before, batchSize } of batchesBelow(recipe.batchSize))
-    for (const { kind, flags, change } of changes)
-      yield {
-        kind: `${before}${kind}`,
-        flags: `${before}${flags}`,
-        subject: () => detectorSubject({ ...recipe, batchSize, ...change }, padded),
-      }
 }
