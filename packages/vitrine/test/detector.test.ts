@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type DetectionEvaluation, queryDetections, scenes } from "@vitrine/detection"
@@ -145,6 +145,26 @@ test("trains on annotated images, and leaves a folder that detects and is measur
   })
   await backend.close()
   await expect(evaluateDetector(out, { backend: "onnx", split: "test" })).rejects.toThrow("has no test images")
+})
+
+test("a copied run whose data have moved is measured on its own validation images", { timeout: 180_000 }, async () => {
+  const [copy, unsplit] = [join(place, "copy"), join(place, "annotations-moved.json")]
+  await cp(whole, copy, { recursive: true })
+  const file = join(copy, "config.json")
+  const json = await readFile(file, "utf8")
+  const away = json.replaceAll(JSON.stringify(data), JSON.stringify(join(place, "away.json")))
+  await writeFile(file, away.replace(/"valFraction": ?[\d.]+/, '"valFraction": 0.5'))
+  const { images, ...rest } = JSON.parse(await readFile(data, "utf8"))
+  await writeFile(
+    unsplit,
+    JSON.stringify({ ...rest, images: images.map(({ split: _, ...image }: object & { split: string }) => image) }),
+  )
+  await expect(evaluateDetector(copy, { backend: "onnx" })).rejects.toThrow(
+    /away\.json: no such file or folder, and .* say where/,
+  )
+  const measured = { backend: "onnx", workers: 0, data: unsplit }
+  expect(await evaluateDetector(copy, measured)).toMatchObject({ split: "val", examples: 6 })
+  expect(await evaluateDetector(whole, measured)).toMatchObject({ split: "val", examples: 1 })
 })
 
 test("goes on after an end with the same losses and bytes", { timeout: 180_000 }, async () => {

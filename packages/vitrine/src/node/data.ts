@@ -37,8 +37,12 @@ export async function locatePlace(name: string, builtIn?: string): Promise<Locat
     const { name: title, files: parts } = await hubDataset(name)
     return { place: { title, parts }, origin: title }
   }
-  return { place: name, origin: isAddress(name) ? plainAddress(name) : name === builtIn ? name : resolve(name) }
+  return { place: name, origin: originOf(name, builtIn) }
 }
+
+/** The name by which a run finds data again. */
+const originOf = (name: string, builtIn?: string): string =>
+  isAddress(name) ? plainAddress(name) : name === builtIn ? name : resolve(name)
 
 /**
  * Finds the splits of data: a path, a built-in name, an address of Parquet, or a data set of the Hugging Face hub.
@@ -53,8 +57,7 @@ export async function locateData(name: string, options: ResolveOptions): Promise
     return { shown: name, origin: title, resolved: { ...resolved, notes } }
   }
   const resolved = await resolveData(name, options)
-  if (isAddress(name)) return { resolved, shown: plainAddress(name), origin: plainAddress(name) }
-  return { resolved, shown: name, origin: name === "shapes" ? name : resolve(name) }
+  return { resolved, shown: isAddress(name) ? plainAddress(name) : name, origin: originOf(name, "shapes") }
 }
 
 /**
@@ -69,6 +72,10 @@ export function checkRunData(run: string, data: string): void {
       `${data}: no such file or folder, and ${run} was trained on it: say where the data lie now (data, --data FOLDER)`,
     )
 }
+
+/** Whether data are those that a run's record names. Without a name they are. */
+export const isSameData = (recorded: string, data: string | undefined): boolean =>
+  data === undefined || data === recorded || resolve(data) === recorded
 
 /** Whether the data of a run lie no more where they lay. Names with braces are patterns of files. */
 export const isAway = (data: string): boolean => isAbsolute(data) && !data.includes("{") && !existsSync(data)

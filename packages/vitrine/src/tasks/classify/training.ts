@@ -212,7 +212,7 @@ const objectives = {
 } as const satisfies Readonly<Record<ObjectiveName, Part<Objective | Objective<Batch, LabelEvaluation>>>>
 
 const loops: Readonly<Record<ObjectiveName, Part<Loop<Evaluation> | Loop<LabelEvaluation>>>> = {
-  classify: (...parts) => loopOf(objectives.classify(...parts), classScore(parts[1].best)),
+  classify: (model, recipe, teacher) => loopOf(objectives.classify(model, recipe, teacher), classScore(recipe.best)),
   "multi-label": (model, recipe) => loopOf(objectives["multi-label"](model, recipe), labelScore(recipe.best)),
   "masked-patch": (model, recipe) => loopOf(objectives["masked-patch"](model, recipe), classScore(recipe.best)),
 }

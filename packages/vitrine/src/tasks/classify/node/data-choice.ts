@@ -1,7 +1,7 @@
 import { resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { dataListing, type ResolveOptions } from "@vitrine/data/node"
-import { checkRunData, isAway, locateData } from "../../../node/data.ts"
+import { checkRunData, isAway, isSameData, locateData } from "../../../node/data.ts"
 import type { RunRecord } from "../record-type.ts"
 
 /** The columns of a table that are read. */
@@ -9,7 +9,7 @@ export type ColumnChoice = Pick<ResolveOptions, "fileColumn" | "labelColumns">
 
 /** Whether data are those that a run was trained on. */
 export function isRunData(record: RunRecord | null, data: string | undefined): boolean {
-  return record !== null && (data === undefined || data === record.data || resolve(data) === record.data)
+  return record !== null && isSameData(record.data, data)
 }
 
 /**

@@ -2,7 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import type { Faults } from "@vitrine/detection"
 import { type AnnotationFormat, createDetectionLoader, openDetection, resolveDetection } from "@vitrine/detection/node"
 import { openBackend } from "../../../node/backends.ts"
-import { checkRunData, locatePlace } from "../../../node/data.ts"
+import { checkRunData, isAway, isSameData, locatePlace } from "../../../node/data.ts"
 import { locate } from "../../../node/hub.ts"
 import { checkMeasurable, type DetectorFigures, measureDetector } from "../evaluate.ts"
 import { type LoadDetectorOptions, readDetector } from "./load.ts"
@@ -41,8 +41,9 @@ export async function evaluateDetector(
   const name = data ?? record?.data
   if (name === undefined)
     throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
-  const origin = data === undefined ? record : null
-  if (origin) checkRunData(path, origin.data)
+  if (data === undefined && record) checkRunData(path, record.data)
+  // Data whose run's lie there no more are taken for them, so that its validation images are measured.
+  const origin = record && (isSameData(record.data, data) || isAway(record.data)) ? record : null
   const { place } = await locatePlace(name)
   const { faults, ...splits } = await resolveDetection(place, {
     format: format ?? origin?.format,
