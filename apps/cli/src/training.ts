@@ -71,7 +71,7 @@ export function defineTraining<V extends TrainValues, O extends ResumeOptions, S
     },
     async planned(flags: V, recipe) {
       const { data, seed, valFraction } = flags
-      return { ...(await options({ ...flags, data }, recipe)), data, seed, valFraction }
+      return { ...(await options(flags, recipe)), data, seed, valFraction }
     },
     async resume(flags: TrainValues & { readonly workers?: number; readonly strict?: true }, resume) {
       const { takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs, memory } = flags
