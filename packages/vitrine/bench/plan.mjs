@@ -39,7 +39,7 @@ function secondsOf(pid) {
 async function measured(flags) {
   const folder = mkdtempSync(join(tmpdir(), "vitrine-plan-"))
   const child = spawn(process.execPath, [command, "train", ...flags, "--json", "--out", join(folder, "run")])
-  let [peak, rest, faults] = [0, "", ""]
+  let [peak, rest, faults, before, last] = [0, "", "", 0, ""]
   const seconds = []
   const look = () => (peak = Math.max(peak, peakOf(child.pid)))
   const timer = setInterval(look, 20)
@@ -48,15 +48,22 @@ async function measured(flags) {
     look()
     const lines = (rest + text).split("\n")
     rest = lines.pop()
-    for (const line of lines) if (JSON.parse(line).type === "step") seconds.push(secondsOf(child.pid))
+    for (const line of lines) {
+      const { type } = JSON.parse(line)
+      const now = secondsOf(child.pid)
+      // What is between a step and an evaluation is no step.
+      if (type === "step" && last === "step") seconds.push(now - before)
+      ;[before, last] = [now, type]
+    }
   })
   const code = await new Promise((resolve) => child.on("close", resolve))
   clearInterval(timer)
   rmSync(folder, { recursive: true })
   if (code !== 0) throw new Error(faults)
   // The first step compiles, and the second still warms up. The clock ticks in hundredths, so the mean of several counts.
-  const [first, last] = [seconds[1], seconds.at(-1)]
-  return { peak, seconds: seconds.length > 2 ? (last - first) / (seconds.length - 2) : Number.NaN }
+  const later = seconds.slice(1)
+  if (process.env.STEPS) console.error(seconds.map((each) => each.toFixed(2)).join(" "))
+  return { peak, seconds: later.reduce((a, b) => a + b, 0) / later.length }
 }
 
 const apart = (plan, real) => `${(100 * (plan / real - 1)).toFixed(1)} %`
