@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
 import { keyFromSeed, randomStream, VitrineError } from "@vitrine/core"
 import { goldenPath } from "@vitrine/golden"
-import { afterAll, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it, vi } from "vitest"
 import type { Dataset, DatasetSource } from "../src/index.ts"
 import { createLoader, openDataset, type ResolveOptions, resolveData } from "../src/node.ts"
 
@@ -58,6 +58,21 @@ describe("a Parquet file is read as the folder of the same images", () => {
     expect(notes[0]).toBe("images and labels by Parquet (picture; species)")
     expect(await pixels(dataset)).toEqual(asFolder)
   })
+})
+
+it("Zstandard is read where the policy of a page forbids its WebAssembly", async () => {
+  vi.resetModules()
+  class ZSTDDecoder {
+    init = (): Promise<void> => Promise.reject(new TypeError("Failed to fetch"))
+  }
+  vi.doMock("zstddec", () => ({ ZSTDDecoder }))
+  const { unpackOf } = await import("../src/parquet/codecs.ts")
+  const unpack = await unpackOf("ZSTD")
+  // A frame of a page: a header that says 5 bytes, and one block of raw bytes.
+  const frame = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x20, 5, 0x29, 0, 0, 104, 101, 108, 108, 111)
+  expect(unpack && Buffer.from(unpack(frame, 5)).toString()).toBe("hello")
+  expect(() => unpack?.(frame, 6)).toThrow("a page of 5 bytes, not 6")
+  vi.doUnmock("zstddec")
 })
 
 it("a folder of the hub has the classes and the splits of its files", async () => {

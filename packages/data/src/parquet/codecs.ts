@@ -1,30 +1,51 @@
-import type { Compressors } from "hyparquet"
 import { compressors, decompressZstd } from "hyparquet-compressors"
 
 /** Node's own library. Pages have none. */
 const zlib = globalThis.process?.getBuiltinModule?.("node:zlib")
 
-type Unzip = (input: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array
+type Unpack = (input: Uint8Array, length: number) => Uint8Array
 
-const isUnzip = (value: unknown): value is Unzip => typeof value === "function"
+/**
+ * Finds what decompresses the pages of a codec, or undefined for an unknown one. It stops at the size that a page says,
+ * and takes no more memory.
+ */
+export async function unpackOf(codec: string): Promise<Unpack | undefined> {
+  switch (codec) {
+    case "GZIP":
+      return zlib === undefined
+        ? compressors.GZIP
+        : (input, length) => plain(zlib.unzipSync(input, { maxOutputLength: Math.max(1, length) }))
+    case "BROTLI":
+      return (input, length) => {
+        if (zlib === undefined) throw new Error("brotli is read in Node only")
+        return plain(zlib.brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) }))
+      }
+    case "ZSTD": {
+      zstd ??= openZstd()
+      const unpack = await zstd
+      return (input, length) => {
+        const size = zstdSize(input) ?? length
+        if (size !== length) throw new Error(`a page of ${size} bytes, not ${length}`)
+        return length === 0 ? new Uint8Array() : unpack(input, length)
+      }
+    }
+    default:
+      return Object.entries(compressors).find(([name]) => name === codec)?.[1]
+  }
+}
 
-/** Node's own Zstandard, which it has from 22.15 on. */
-const unzstd: unknown = zlib && Reflect.get(zlib, "zstdDecompressSync")
+let zstd: Promise<Unpack> | undefined
 
-/** Codecs that stop at the size that a page says, and take no more memory. */
-export const codecs: Compressors = {
-  ...compressors,
-  ...(zlib && { GZIP: (input, length) => plain(zlib.unzipSync(input, { maxOutputLength: Math.max(1, length) })) }),
-  BROTLI: (input, length) => {
-    if (zlib === undefined) throw new Error("brotli is read in Node only")
-    return plain(zlib.brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) }))
-  },
-  ZSTD: (input, length) => {
-    const size = zstdSize(input) ?? length
-    if (size !== length) throw new Error(`a page of ${size} bytes, not ${length}`)
-    if (isUnzip(unzstd)) return plain(unzstd(input, { maxOutputLength: Math.max(1, length) }))
-    return decompressZstd(input, new Uint8Array(length))
-  },
+/** Opens Zstandard in WebAssembly, or in JavaScript where the policy of a page keeps it from being fetched. */
+async function openZstd(): Promise<Unpack> {
+  const { ZSTDDecoder } = await import("zstddec")
+  const decoder = new ZSTDDecoder()
+  try {
+    await decoder.init()
+  } catch {
+    return (input, length) => decompressZstd(input, new Uint8Array(length))
+  }
+  return (input, length) => decoder.decode(input, length)
 }
 
 /** `slice` of Node's buffers differs from that of other byte arrays. */

@@ -3,7 +3,7 @@ import type { DecodedArray, SchemaTree } from "hyparquet"
 import { readColumn } from "hyparquet/src/column.js"
 import { DEFAULT_PARSERS } from "hyparquet/src/convert.js"
 import { concatenated } from "../concatenated.ts"
-import { codecs } from "./codecs.ts"
+import { unpackOf } from "./codecs.ts"
 import { brokenParquet, guarded, type ParquetColumn, type ParquetFile, type ParquetGroup } from "./file.ts"
 import { type Page, pagesIn, type Portion, type Read } from "./pages.ts"
 import { checkLevels, checkValues } from "./runs.ts"
@@ -61,6 +61,7 @@ async function portionValues(
     start += length
   }
   const bytes = concatenated(parts)
+  const unpack = await unpackOf(codec)
   return guarded(name, () => {
     const schemaPath = schemaPathOf(schema, metadata.path_in_schema)
     for (const [at, page] of pages) {
@@ -72,7 +73,6 @@ async function portionValues(
     }
     const codecOfPages = (input: Uint8Array, length: number): Uint8Array => {
       const page = pages.get(input.byteOffset)
-      const unpack = codecs[codec]
       if (page === undefined || unpack === undefined) throw new Error(`pages of ${codec}`)
       const unpacked = unpack(input, length)
       if (unpacked.length === length) checkValues(unpacked, page, schemaPath)
