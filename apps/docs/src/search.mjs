@@ -2,21 +2,35 @@
 import MiniSearch from "minisearch"
 import { titleOf } from "./stage.mjs"
 
-/** Words of questions that say nothing, and endings. VitePress sends functions to the page as text: they stand alone. */
+/**
+ * The form in which a word is found: without its ending, and for words of one meaning the same. Words of questions that
+ * say nothing have none. VitePress sends functions to the page as text: they stand alone.
+ */
 function processTerm(term) {
   const empty =
-    "a an and are as at be bug but by can could do does doesn error feature for from get has have how i if in is it library me my need needs no not of on or question request seem seems set should t that the there this to update use used using want was way what when where which will with work working you your"
+    "a after an and are as at be bug but by call can could do does doesn each error feature for from get has have how i if in is it javascript js library lot me my need needs no normal not of on only or possible question request seem seems set should some support take takes that the there this to update use used using version want was way what when where which will with work working you your"
+  const synonyms = [
+    ["speed", "slow", "slower", "fast", "faster", "performance", "perf", "lag", "latency", "quick"],
+    ["predict", "prediction", "inference", "infer"],
+    ["train", "training", "trains", "fit", "fitting", "fine-tune", "finetune"],
+    ["figure", "figures", "visualize", "visualise", "visualization", "visualisation", "visualizing", "heatmap", "plot"],
+    ["export", "exporting", "convert", "converting", "converter", "conversion"],
+    ["float16", "fp16", "f16", "half"],
+  ]
   const word = term.toLowerCase().replaceAll(/[`'"()[\]{}?!:,;]/g, "")
   if (word === "" || empty.split(" ").includes(word)) return null
-  const stem = word.replace(/(ations?|ings?|ed|es|s|e)$/, "").replace(/(.{3,})\.?js$/, "$1")
+  const [meaning] = synonyms.find((words) => words.includes(word)) ?? []
+  if (meaning !== undefined) return meaning
+  const stem = word.replace(/(.{3,})js$/, "$1").replace(/(ations?|ings?|ed|es|s|e)$/, "")
   return stem.length > 2 ? stem : word
 }
 
 export const searchOptions = {
   options: { processTerm },
   searchOptions: {
-    fuzzy: 0.2,
-    prefix: true,
+    // Short words have too many neighbours: "vit" begins "vite".
+    fuzzy: (term) => (term.length > 5 ? 0.2 : false),
+    prefix: (term) => term.length > 3,
     boost: { title: 4, titles: 3, text: 1 },
     // Whoever asks a question looks for a page of words. The API is found by the names of its exports.
     boostDocument: (id) =>
