@@ -35,6 +35,12 @@ export function plainAddress(url: string): string {
 /** The name of a file in messages: its path, or its address without secrets. */
 export const addressOrPath = (path: string): string => (isAddress(path) ? plainAddress(path) : path)
 
+/** A file on a server, opened. */
+export interface RemoteSource extends ByteSource {
+  /** What the server says of the content: the ETag, or else the time of its last change. */
+  readonly version: string | undefined
+}
+
 /** A failure that may be temporary. */
 class Passing extends VitrineError {
   readonly wait: number | undefined
@@ -49,7 +55,7 @@ class Passing extends VitrineError {
  * silence, or an answer of 429 or 5xx. All reads have to come from the same content.
  * @throws VitrineError (file) for a server that does not speak ranges, a refusal, and a length that does not fit
  */
-export async function remoteSource(file: RemoteFile, options: RemoteOptions = {}): Promise<ByteSource> {
+export async function remoteSource(file: RemoteFile, options: RemoteOptions = {}): Promise<RemoteSource> {
   const { waits = usual.waits, patience = usual.patience } = options
   const name = plainAddress(file.url)
   let size = file.bytes
@@ -67,7 +73,7 @@ export async function remoteSource(file: RemoteFile, options: RemoteOptions = {}
     ).map(Number)
     if (status !== 206 || total === undefined || from !== begin || to !== Math.min(end, total) - 1)
       fail(`its server answers ${status} with the range ${headers.get("content-range")} to bytes ${begin}-${end - 1}`)
-    const found = headers.get("etag") ?? undefined
+    const found = headers.get("etag") ?? headers.get("last-modified") ?? undefined
     const other = tag !== undefined && found !== undefined && found !== tag
     if (other || (size !== undefined && total !== size))
       fail(`has changed since it was opened${total === size ? "" : `: it was ${size} bytes, now it is ${total}`}`)
@@ -89,7 +95,7 @@ export async function remoteSource(file: RemoteFile, options: RemoteOptions = {}
   }
   // A signed address often refuses HEAD, but it gives the size with any range.
   await read(0, 1)
-  return { name, size: size ?? 0, read }
+  return { name, size: size ?? 0, version: tag, read }
 }
 
 interface RangeAnswer {

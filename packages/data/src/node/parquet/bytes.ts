@@ -8,8 +8,9 @@ import { columnsOf, splitNameInRow, unlabelledColumns } from "../../tables/colum
 import { classLabels, noClasses, rowLabels, sourceLabels } from "../../tables/labels.ts"
 import { splitExamples, splitSources } from "../../tables/split-examples.ts"
 import { byteIndex, contentOf } from "./content.ts"
+import { cacheNotes } from "../range-cache.ts"
 import type { ParquetOptions } from "./options.ts"
-import type { BytesColumn, OpenPart } from "../../parquet/part.ts"
+import { type BytesColumn, isRemote, type OpenPart } from "../../parquet/part.ts"
 import { placeOf, startsOf } from "./places.ts"
 import { wholeTable } from "../../parquet/table.ts"
 
@@ -81,6 +82,7 @@ export async function resolveBytes(
       `${labelled} by Parquet (${[images.column, ...(unlabelled ? [] : [labelNames.slice(0, 4).join(", ")])].join("; ")})`,
       ...read.notes,
       note,
+      ...(files.some(isRemote) ? cacheNotes() : []),
     ],
   }
 }

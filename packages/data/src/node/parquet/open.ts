@@ -3,7 +3,8 @@ import { at } from "../../at.ts"
 import { BrokenImageError } from "../../broken.ts"
 import type { Dataset, ParquetPart, ParquetSource } from "../../dataset.ts"
 import { openParquetFile } from "../../parquet/file.ts"
-import { addressOrPath, isAddress, remoteSource } from "../../remote.ts"
+import { addressOrPath, isAddress } from "../../remote.ts"
+import { openRemote } from "../range-cache.ts"
 import { copyFrom } from "../archive.ts"
 import { encodedImages } from "../encoded.ts"
 import { fileSource, openFile } from "../open-file.ts"
@@ -79,7 +80,7 @@ async function openPart(
   reading: PortionReader | undefined,
 ): Promise<Opened> {
   if (isAddress(path) && reading !== undefined) {
-    const remote = await remoteSource({ url: path, bytes, authorization })
+    const remote = await openRemote({ url: path, bytes, authorization })
     return {
       read: remote.read,
       ...reading(await openParquetFile(remote), false),

@@ -4,7 +4,8 @@ import { at } from "../../at.ts"
 import { mapConcurrently } from "../../concurrent.ts"
 import { type ImageColumn, imageColumn } from "../../parquet/columns.ts"
 import { openParquetFile } from "../../parquet/file.ts"
-import { type RemoteFile, remoteSource } from "../../remote.ts"
+import type { RemoteFile } from "../../remote.ts"
+import { openRemote } from "../range-cache.ts"
 import { fileSource, openFile } from "../open-file.ts"
 import type { ResolvedData } from "../../resolved.ts"
 import { namedShards } from "../../shard-names.ts"
@@ -87,7 +88,7 @@ export async function withRemoteParts<T>(
     await mapConcurrently(parts, partsAtOnce, async (part, i): Promise<OpenPart> => {
       const { split } = at(splits, i)
       const { url: path, authorization } = part
-      return { path, authorization, split, file: await openParquetFile(await remoteSource(part)) }
+      return { path, authorization, split, file: await openParquetFile(await openRemote(part)) }
     }),
   )
 }

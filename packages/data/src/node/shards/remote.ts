@@ -2,7 +2,7 @@ import type { ByteSource } from "@vitrine/archive"
 import { at } from "../../at.ts"
 import type { ShardsSource } from "../../dataset.ts"
 import type { WindowedOrder } from "../../order.ts"
-import { remoteSource } from "../../remote.ts"
+import { openRemote } from "../range-cache.ts"
 import { keptPortions } from "../kept-portions.ts"
 import { openOnce } from "../open-once.ts"
 import type { ByteReader } from "../tar.ts"
@@ -53,7 +53,7 @@ export function remoteImages(source: ShardsSource, { rows, blocks }: WindowedOrd
   const { paths, shards, offsets, sizes } = source
   const load = keptPortions<Uint8Array>({ rows, blocks })
   const { file, close } = openOnce(async (number) => ({
-    source: await remoteSource({ url: at(paths, number), bytes: at(source.bytes, number) }),
+    source: await openRemote({ url: at(paths, number), bytes: at(source.bytes, number) }),
     close: async () => {},
   }))
   const rangesOf = (block: number): Range[] => {

@@ -3,7 +3,8 @@ import { VitrineError } from "@vitrine/core"
 import { at } from "../../at.ts"
 import { mapConcurrently } from "../../concurrent.ts"
 import { orderText, type WindowedOrder } from "../../order.ts"
-import { isAddress, remoteSource } from "../../remote.ts"
+import { isAddress } from "../../remote.ts"
+import { cacheNotes, openRemote } from "../range-cache.ts"
 import { decodedFormats, fileKind, passedOverLines } from "../../formats.ts"
 import type { ShardsSource } from "../../dataset.ts"
 import type { ResolvedData } from "../../resolved.ts"
@@ -114,7 +115,7 @@ const shardsAtOnce = 4
 /** Lists the samples of a shard. */
 async function openShard(path: string): Promise<Shard & { readonly bytes: number }> {
   if (isAddress(path)) {
-    const source = await remoteSource({ url: path })
+    const source = await openRemote({ url: path })
     return { ...(await readShard(sequentialReader(source), source.name)), bytes: source.size }
   }
   const { file, size } = await openFile(path)
@@ -137,6 +138,7 @@ function remoteNotes(order: WindowedOrder, bytes: readonly number[]): string[] {
   return [
     `the shards were read once to count their images: ${total} bytes`,
     `order: ${orderText(order)}, since the images are on a server: ${order.blocks} blocks of ${order.rows} rows at a time are mixed`,
+    ...cacheNotes(),
   ]
 }
 
