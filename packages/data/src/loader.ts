@@ -220,17 +220,20 @@ export function loaderOf<B extends object>(
 }
 
 /** The number of batches of an epoch, in all lanes. */
-function batchCount(dataset: Examples, options: OrderOptions): number {
+export function batchCount(dataset: Pick<Examples, "length" | "order">, options: OrderOptions): number {
   const { batchSize, dropLast = false, lanes = 1 } = options
   const order = laneWindow(dataset, options)
   if (order !== undefined) return laneCounts(dataset.length, order, lanes, batchSize).batches * lanes
-  const count = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize)
-  // Each step has a batch of every lane.
-  return lanes === 1 ? count : Math.floor(count / lanes) * lanes
+  // Each step has a batch of every lane. The last ones may be short or empty.
+  const step = lanes * batchSize
+  return lanes * (dropLast ? Math.floor(dataset.length / step) : Math.ceil(dataset.length / step))
 }
 
 /** The windowed order of data that are read in several lanes. */
-function laneWindow(dataset: Examples, { lanes = 1, shuffle = false, order }: OrderOptions): WindowedOrder | undefined {
+function laneWindow(
+  dataset: Pick<Examples, "order">,
+  { lanes = 1, shuffle = false, order }: OrderOptions,
+): WindowedOrder | undefined {
   const chosen = order ?? dataset.order ?? "exact"
   return lanes > 1 && shuffle && chosen !== "exact" ? chosen : undefined
 }

@@ -65,7 +65,14 @@ test("one lane is the order without lanes, and in exact order lanes change nothi
   expect(await batches({ lanes: 1 })).toEqual(await batches({ lanes: undefined }))
   const exact = await batches({ order: "exact", lanes: undefined })
   const inLanes = await batches({ order: "exact", lanes: 4 })
-  expect([...inLanes]).toEqual([...exact].filter(([key]) => Number(key.split(" ")[1]) < 12))
+  const examples = [...inLanes].filter(([key]) => Number(key.split(" ")[1]) < 14)
+  expect(examples).toEqual([...exact])
+  // The last step has a batch of each lane too, of padding alone.
+  expect([...inLanes.keys()].filter((key) => key.startsWith("0 "))).toEqual(
+    Array.from({ length: 16 }, (_, i) => `0 ${i}`),
+  )
+  const dropped = await batches({ order: "exact", lanes: 4, dropLast: true })
+  expect([...dropped]).toEqual([...exact].filter(([key]) => Number(key.split(" ")[1]) < 12))
 })
 
 test("lanes that the data do not fill are refused", async () => {

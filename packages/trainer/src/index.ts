@@ -49,10 +49,12 @@ export * as optimizers from "./optimizers/index.ts"
 export type { Optimizer, OptimizerKind } from "./optimizers/optimizer.ts"
 export { trainingFields, type TrainingOptions, trainingOptions } from "./options.ts"
 export {
+  accumulatorSlots,
   allParameters,
   emaName,
   evaluationGraph,
   gradientsGraph,
+  mergeGraph,
   type Slots,
   type StepOptions,
   stepGraph,
@@ -75,4 +77,5 @@ export {
   transformerRate,
   warmupSteps,
 } from "./schedule.ts"
+export { type SumOrder, sumOrder } from "./sum-order.ts"
 export { type BatchSource, type TrainInputs, trainingLoop } from "./train.ts"

@@ -1,4 +1,4 @@
-import { checkFields, type Field } from "@vitrine/core"
+import { checkFields, type Field, VitrineError } from "@vitrine/core"
 import { groupFields, type GroupOptions } from "./groups.ts"
 import { type Loss, lossNames } from "./objectives/losses.ts"
 import { type OptimizerOptions, optimizer } from "./optimizer.ts"
@@ -8,7 +8,16 @@ import { type Schedule, scheduleFields } from "./schedule.ts"
 export interface TrainingOptions extends GroupOptions {
   /** Updates in the whole run. */
   readonly steps: number
-  /** Number of micro-batches whose gradients are added up for one update. */
+  /**
+   * The number of micro-batches into which the batch of a step is cut. Their gradients are summed by a tree that depends
+   * on this number alone (sum-order.ts), so the update is that of the whole batch, but for dropout and mixing, which
+   * are drawn for each micro-batch.
+   */
+  readonly microBatches: number
+  /**
+   * The older spelling: the number of batches whose gradients are added up, one after the other, for one update. It is 1
+   * where `microBatches` is greater.
+   */
   readonly accumulate: number
   readonly optimizer: OptimizerOptions
   /** The base learning rate. */
@@ -58,6 +67,7 @@ const classWeightTotals = ["labels", "examples"] as const
 /** The fields of TrainingOptions. The optimizer and the schedule have their own tables. */
 export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "optimizer" | "schedule">, Field>> = {
   steps: { kind: "number", integer: true, from: 1 },
+  microBatches: { kind: "number", integer: true, from: 1, to: 65_536 },
   accumulate: { kind: "number", integer: true, from: 1 },
   learningRate: { kind: "number", from: 0 },
   loss: { kind: "choice", of: lossNames },
@@ -78,6 +88,7 @@ export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "opt
  */
 export function trainingOptions(fields: Partial<TrainingOptions> & Pick<TrainingOptions, "steps">): TrainingOptions {
   const options: TrainingOptions = {
+    microBatches: 1,
     accumulate: 1,
     optimizer: { name: "adamw" },
     learningRate: 1e-3,
@@ -99,6 +110,12 @@ export function trainingOptions(fields: Partial<TrainingOptions> & Pick<Training
     ...fields,
   }
   checkFields(trainingFields, options)
+  const { microBatches, accumulate } = options
+  if (microBatches > 1 && accumulate > 1)
+    throw new VitrineError(
+      "config",
+      `give microBatches or accumulate, not both: a batch in ${microBatches} micro-batches, or ${accumulate} batches an update`,
+    )
   checkFields(scheduleFields, options.schedule, "schedule.")
   optimizer(options.optimizer)
   return options

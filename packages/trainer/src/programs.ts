@@ -38,26 +38,36 @@ export interface StepOptions {
 
 /** The name of a slot that belongs to a parameter. */
 export const slotName = (slot: string, parameter: string): string => `${slot}:${parameter}`
-const accumulator = (parameter: string): string => slotName("gradient", parameter)
+const accumulator = (parameter: string, level = 0): string =>
+  slotName(level === 0 ? "gradient" : `gradient.${level}`, parameter)
 /** The name of the slot that holds the moving average of a parameter. */
 export const emaName = (parameter: string): string => slotName("ema", parameter)
 
 /** State slots by name. */
 export type Slots = Readonly<Record<string, { readonly shape: readonly number[]; readonly dtype: "float32" }>>
 
-/** The slots of training besides the parameters. All start at 0, except averages and the loss scale. */
-export function trainingSlots(options: StepOptions, accumulates: boolean): Slots {
-  const names = [
-    ...options.optimizer.slots,
-    ...(options.ema === null ? [] : ["ema"]),
-    ...(accumulates ? ["gradient"] : []),
-  ]
+type SlotShape = readonly [name: string, shape: readonly number[]]
+
+const float32Slots = (shapes: readonly SlotShape[]): Slots =>
+  Object.fromEntries(shapes.map(([name, shape]) => [name, { shape, dtype: "float32" } as const]))
+
+/** The slots that training keeps besides the parameters. All start at 0, except averages and the loss scale. */
+export function trainingSlots(options: StepOptions): Slots {
+  const names = [...options.optimizer.slots, ...(options.ema === null ? [] : ["ema"])]
   const ofParameters = options.groups.flatMap(({ parameters }) =>
-    parameters.flatMap(({ name, shape }) => names.map((slot) => [slotName(slot, name), shape] as const)),
+    parameters.flatMap(({ name, shape }) => names.map((slot): SlotShape => [slotName(slot, name), shape])),
   )
-  const ofScale = options.lossScaling ? lossScaleSlots.map((name) => [name, []] as const) : []
-  return Object.fromEntries(
-    [...ofParameters, ...ofScale].map(([name, shape]) => [name, { shape, dtype: "float32" } as const]),
+  const ofScale = options.lossScaling ? lossScaleSlots.map((name): SlotShape => [name, []]) : []
+  return float32Slots([...ofParameters, ...ofScale])
+}
+
+/** The slots in which gradients of micro-batches are summed: see `SumOrder`. They are 0 between steps. */
+export function accumulatorSlots({ groups }: Pick<StepOptions, "groups">, levels: number): Slots {
+  const parameters = groups.flatMap((group) => group.parameters)
+  return float32Slots(
+    Array.from({ length: levels }, (_, level) =>
+      parameters.map(({ name, shape }): SlotShape => [accumulator(name, level), shape]),
+    ).flat(),
   )
 }
 
@@ -204,12 +214,36 @@ export function gradientsGraph(options: StepOptions): Graph {
   return graph({ outputs: { ...hostValues, loss }, updates: Object.fromEntries(updates) })
 }
 
-/** A graph that updates from the accumulators and sets them to 0. */
-export function updateGraph(options: StepOptions): Graph {
+const mergeFactor = (group: ParameterGroup): string => `${group.name}.merge`
+
+/**
+ * A graph that adds the accumulators of a level to those of the next, and sets them to 0. Its inputs are 1: a factor for
+ * each group, so that a backend that updates slots of equal form together finds the same groups as in `updateGraph`.
+ */
+export function mergeGraph({ groups }: Pick<StepOptions, "groups">, level: number): Graph {
+  const updates: Record<string, Tensor> = {}
+  for (const group of groups) {
+    const one = ops.input(mergeFactor(group), [])
+    for (const { name, shape } of group.parameters) {
+      const [from, to] = [accumulator(name, level), accumulator(name, level + 1)]
+      updates[to] = ops.add(ops.state(to, shape), ops.mul(ops.state(from, shape), one))
+      updates[from] = ops.full(shape, 0)
+    }
+  }
+  return graph({ outputs: {}, updates })
+}
+
+/** The inputs of a `mergeGraph`. */
+export function mergeInputs({ groups }: Pick<StepOptions, "groups">): Record<string, Float32Array> {
+  return Object.fromEntries(groups.map((group) => [mergeFactor(group), Float32Array.of(1)]))
+}
+
+/** A graph that updates from the accumulators of a level, the highest, and sets them to 0. */
+export function updateGraph(options: StepOptions, level: number): Graph {
   const parameters = options.groups.flatMap((group) => group.parameters)
-  const sums = new Map(parameters.map(({ name, shape }) => [name, ops.state(accumulator(name), shape)]))
+  const sums = new Map(parameters.map(({ name, shape }) => [name, ops.state(accumulator(name, level), shape)]))
   const { norm, updates } = update(options, sums)
-  for (const { name, shape } of parameters) updates[accumulator(name)] = ops.full(shape, 0)
+  for (const { name, shape } of parameters) updates[accumulator(name, level)] = ops.full(shape, 0)
   return graph({ outputs: { gradientNorm: norm, ...updateOutputs(options, norm) }, updates })
 }
 

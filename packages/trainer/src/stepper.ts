@@ -12,7 +12,17 @@ import {
   VitrineError,
 } from "@vitrine/core"
 import type { Inputs, Objective, Prepared, Sized } from "./objectives/objective.ts"
-import { gradientsGraph, type StepOptions, stepGraph, stepKey, updateGraph, updateInputs } from "./programs.ts"
+import {
+  gradientsGraph,
+  mergeGraph,
+  mergeInputs,
+  type StepOptions,
+  stepGraph,
+  stepKey,
+  updateGraph,
+  updateInputs,
+} from "./programs.ts"
+import { sumOrder } from "./sum-order.ts"
 
 export interface StepResult {
   readonly loss: number
@@ -40,21 +50,30 @@ export interface Stepper<B> {
 export interface StepperOptions<B extends Sized> extends StepOptions {
   readonly objective: Pick<Objective<B>, "rows" | "prepare" | "hostInputs">
   readonly accumulate: number
+  readonly microBatches: number
   readonly key: Key
   /** Number of steps that were skipped before the start. The optimizer does not count them. */
   readonly skipped: number
 }
 
 /**
- * Runs training steps. A step is one program, or two with accumulation: the first adds up gradients, the second
- * updates.
+ * Runs training steps. A step of one batch is one program. A step of micro-batches is several: one adds the gradients of
+ * a micro-batch to accumulators, others merge accumulators, and the last one updates.
  */
 export function stepper<B extends Sized>(backend: Backend, options: StepperOptions<B>): Stepper<B> {
-  const { accumulate, key, objective } = options
-  const whole = accumulate === 1 ? stepGraph(options) : gradientsGraph(options)
+  const { accumulate, microBatches, key, objective } = options
+  const count = accumulate * microBatches
+  const { levels, merges, sum } = sumOrder(options)
+  const whole = count === 1 ? stepGraph(options) : gradientsGraph(options)
   const { hostInputs } = objective
   const backward = hostInputs === undefined ? uncut(backend, whole) : halves(backend, whole, hostInputs)
-  let update: Promise<Program> | undefined
+  const factors = mergeInputs(options)
+  let later: Promise<{ readonly merging: readonly Program[]; readonly update: Program }> | undefined
+  const compileLater = async (): Promise<Awaited<NonNullable<typeof later>>> => {
+    const merging: Program[] = []
+    for (let level = 0; level < levels - 1; level++) merging.push(await backend.compile(mergeGraph(options, level)))
+    return { merging, update: await backend.compile(updateGraph(options, levels - 1)) }
+  }
   let { skipped } = options
   const counted = (result: StepResult): StepResult => {
     if (result.skipped) skipped++
@@ -64,29 +83,34 @@ export function stepper<B extends Sized>(backend: Backend, options: StepperOptio
     slots: backward.slots,
     async compile(size) {
       await backward.compile(size)
-      if (accumulate > 1) await (update ??= backend.compile(updateGraph(options)))
+      if (count > 1) await (later ??= compileLater())
     },
     async run(state, batches, step, learningRate) {
       const parts: { readonly batch: B; readonly prepared: Prepared; readonly key: Key }[] = []
       for (const [i, batch] of batches.entries()) {
-        const batchKey = stepKey(key, step * accumulate + i)
+        const batchKey = stepKey(key, step * count + i)
         parts.push({ batch, prepared: await objective.prepare(batch, batchKey, batches), key: batchKey })
       }
-      const total = Float32Array.of(parts.reduce((sum, { prepared }) => sum + prepared.total, 0) || 1)
+      const total = Float32Array.of(sum(parts.map(({ prepared }) => prepared.total)) || 1)
       const scalars = updateInputs(options, step - skipped, learningRate)
-      let loss = 0
-      for (const { batch, prepared, key } of parts) {
+      const losses: number[] = []
+      for (const [i, { batch, prepared, key }] of parts.entries()) {
         const inputs = { ...prepared.inputs, total, key: Int32Array.from(key) }
-        const outputs = await backward.run(accumulate === 1 ? { ...inputs, ...scalars } : inputs, state, batch, batches)
-        loss += outputs.loss?.data[0] ?? Number.NaN
-        if (accumulate === 1) return counted(stepResult(loss, outputs))
+        const outputs = await backward.run(count === 1 ? { ...inputs, ...scalars } : inputs, state, batch, batches)
+        const loss = outputs.loss?.data[0] ?? Number.NaN
+        if (count === 1) return counted(stepResult(loss, outputs))
+        losses.push(loss)
+        const { merging } = await (later ??= compileLater())
+        for (const merge of merging.slice(0, merges[i] ?? 0)) await merge.run(factors, state)
       }
-      update ??= backend.compile(updateGraph(options))
-      return counted(stepResult(loss, await (await update).run(scalars, state)))
+      const { update } = await (later ??= compileLater())
+      return counted(stepResult(sum(losses), await update.run(scalars, state)))
     },
     async dispose() {
       await backward.dispose()
-      await (await update)?.dispose()
+      const { merging = [], update } = (await later) ?? {}
+      for (const program of merging) await program.dispose()
+      await update?.dispose()
     },
   }
 }

@@ -16,9 +16,18 @@ import type { Evaluation } from "./metrics.ts"
 import type { Objective, Sized } from "./objectives/objective.ts"
 import type { TrainingOptions } from "./options.ts"
 import { pace } from "./pace.ts"
-import { allParameters, emaName, evaluationGraph, type Slots, stepOptionsOf, trainingSlots } from "./programs.ts"
+import {
+  accumulatorSlots,
+  allParameters,
+  emaName,
+  evaluationGraph,
+  type Slots,
+  stepOptionsOf,
+  trainingSlots,
+} from "./programs.ts"
 import { firstLossScale, leastLossScale, skippedSteps } from "./loss-scale.ts"
 import { learningRate } from "./schedule.ts"
+import { sumOrder } from "./sum-order.ts"
 import { type StepperOptions, stepper } from "./stepper.ts"
 
 /** Endless batches that can start at any position, such as the loaders of `@vitrine/data`. */
@@ -40,7 +49,7 @@ export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluat
   readonly objective: Objective<B, E>
   readonly options: TrainingOptions
   /**
-   * Opens the training data after `consumed` batches. The batches must be the same as in a run without interruption.
+   * Opens the training data after `consumed` micro-batches. They must be the same as in a run without interruption.
    */
   readonly batches: (consumed: number) => Promise<BatchSource<B>>
   /** Opens the evaluation data for one pass. */
@@ -70,13 +79,16 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
   inputs: TrainInputs<B, E>,
 ): AsyncGenerator<TrainEvent<E>, void, void> {
   const { backend, parameters: published, initial = {}, objective, options, store, signal, resume } = inputs
-  const { steps, accumulate } = options
+  const { steps, accumulate, microBatches } = options
+  /** The number of micro-batches of a step. */
+  const count = accumulate * microBatches
   const parameters = allParameters(published, objective)
   const key = keyFromSeed(options.seed)
   const stepOptions: Omit<StepperOptions<B>, "skipped"> = {
     ...stepOptionsOf(objective, parameters, options),
     objective,
     accumulate,
+    microBatches,
     key,
   }
   const learning = parameterCount(stepOptions.groups.flatMap((group) => group.parameters))
@@ -84,26 +96,27 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
   let step = resume?.step ?? 0
   const slots: Slots = {
     ...Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }])),
-    ...trainingSlots(stepOptions, accumulate > 1),
+    ...trainingSlots(stepOptions),
   }
+  const accumulators = count === 1 ? {} : accumulatorSlots(stepOptions, sumOrder(options).levels)
   const first = options.lossScaling ? { ...initial, ...firstLossScale } : initial
   const values = resume ? restoreTensors(resume, slots) : startingValues(first, slots)
 
-  const source = await inputs.batches(step * accumulate)
+  const source = await inputs.batches(step * count)
   const { batchesPerEpoch } = source
   const stepping = stepper(backend, { ...stepOptions, skipped: skippedSteps(values) })
   const evaluator = programs(backend, evaluationGraph(objective.measure, stepOptions))
   let state: State | undefined
   try {
     const batches = source[Symbol.asyncIterator]()
-    const arrive = (): Promise<readonly [B, ...B[]] | undefined> => unlessStuck(take(batches, accumulate), signal)
+    const arrive = (): Promise<readonly [B, ...B[]] | undefined> => unlessStuck(take(batches, count), signal)
     let next = step < steps ? await arrive() : undefined
-    state = await backend.createState({ ...slots, ...(next && stepping.slots(next[0].size)) }, values)
+    state = await backend.createState({ ...slots, ...accumulators, ...(next && stepping.slots(next[0].size)) }, values)
     yield {
       type: "start",
       step,
       steps,
-      stepsPerEpoch: batchesPerEpoch / accumulate,
+      stepsPerEpoch: batchesPerEpoch / count,
       parameters: learning,
       frozen: parameterCount(parameters) - learning,
       backend: backend.name,
@@ -168,7 +181,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       const event: StepEvent = {
         type: "step",
         step,
-        epoch: (step * accumulate) / batchesPerEpoch,
+        epoch: (step * count) / batchesPerEpoch,
         ...result,
         learningRate: rate,
         imagesPerSecond: micro.reduce((n, { size }) => n + size, 0) / speed.secondsPerStep,

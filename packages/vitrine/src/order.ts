@@ -1,22 +1,49 @@
-import type { OrderOptions } from "@vitrine/data"
+import { VitrineError } from "@vitrine/core"
+import type { Order, OrderOptions } from "@vitrine/data"
+import { batchCount } from "@vitrine/data/internal"
+import type { TrainingOptions } from "@vitrine/trainer"
 
 /** The options that determine the order of training data. */
 export interface Shuffled {
-  readonly examples: number
-  readonly batchSize: number
-  readonly seed: number
+  readonly data: { readonly length: number; readonly order?: Order }
+  readonly recipe: BatchedRecipe
   /** Whether each pass leaves out the examples that do not fill a batch; true by default. */
   readonly dropLast?: boolean
 }
 
-/** Shuffled passes over the data, from batch `consumed` on. */
-export function trainingOrder(
-  { examples, batchSize, seed, dropLast = true }: Shuffled,
-  consumed: number,
-): OrderOptions {
-  const perEpoch = (dropLast ? Math.floor : Math.ceil)(examples / batchSize)
-  const start = { epoch: Math.floor(consumed / perEpoch), batch: consumed % perEpoch }
-  return { batchSize, seed, shuffle: true, dropLast, start }
+/** The fields of a complete recipe that say how batches are cut. */
+export interface BatchedRecipe {
+  readonly batchSize: number
+  readonly training: Pick<TrainingOptions, "microBatches" | "seed">
+}
+
+/** The number of examples of a micro-batch. */
+export const microBatchSize = ({ batchSize, training }: BatchedRecipe): number => batchSize / training.microBatches
+
+/** Shuffled passes over the data, from micro-batch `consumed` on. */
+export function trainingOrder({ data, recipe, dropLast = true }: Shuffled, consumed: number): OrderOptions {
+  const { microBatches: lanes, seed } = recipe.training
+  const order = { batchSize: microBatchSize(recipe), seed, shuffle: true, dropLast, lanes }
+  const perEpoch = batchCount(data, order)
+  return { ...order, start: { epoch: Math.floor(consumed / perEpoch), batch: consumed % perEpoch } }
+}
+
+/**
+ * A batch size that can be cut into micro-batches: the recipe's, or the greatest up to `most`.
+ * @throws VitrineError (config) for one that cannot be cut into equal parts
+ */
+export function cutBatchSize(
+  { batchSize, microBatches = 1 }: { readonly batchSize?: number; readonly microBatches?: number },
+  most: number,
+): number {
+  if (batchSize === undefined) return microBatches * Math.max(1, Math.floor(most / microBatches))
+  if (batchSize % microBatches === 0) return batchSize
+  const below = microBatches * Math.floor(batchSize / microBatches)
+  const sizes = [below, below + microBatches].filter((size) => size > 0)
+  throw new VitrineError(
+    "config",
+    `recipe: a batch of ${batchSize} cannot be cut into ${microBatches} equal micro-batches: take batchSize ${sizes.join(" or ")} (--batch-size, --micro-batches)`,
+  )
 }
 
 /**

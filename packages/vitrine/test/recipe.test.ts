@@ -155,6 +155,20 @@ describe("fills in what is left open", () => {
     expect(resolveRecipe({ model }, large, 0).config).toMatchObject(fields)
   })
 
+  test("a batch is cut into equal micro-batches", () => {
+    const cut = (recipe: Recipe): readonly number[] => {
+      const { batchSize, training } = resolveRecipe(recipe, small, 0)
+      return [batchSize, training.microBatches]
+    }
+    expect(cut({ batchSize: 48, microBatches: 3 })).toEqual([48, 3])
+    // The usual batch, as far as it can be cut.
+    expect(cut({ microBatches: 6 })).toEqual([60, 6])
+    expect(() => cut({ batchSize: 50, microBatches: 4 })).toThrow(
+      "recipe: a batch of 50 cannot be cut into 4 equal micro-batches: take batchSize 48 or 52 (--batch-size, --micro-batches)",
+    )
+    expect(() => cut({ microBatches: 4, accumulate: 2 })).toThrow("recipe: give microBatches or accumulate, not both")
+  })
+
   test("epochs count updates", () => {
     const steps = (recipe: Recipe): number => resolveRecipe(recipe, small, 0).training.steps
     expect(steps({ epochs: 2, batchSize: 100 })).toBe(20)
@@ -162,6 +176,7 @@ describe("fills in what is left open", () => {
     // Whole passes: no update is cut off at the end of each.
     expect(steps({ epochs: 10, batchSize: 100, accumulate: 4 })).toBe(25)
     expect(steps({ epochs: 2, batchSize: 300 })).toBe(8)
+    expect(steps({ epochs: 2, batchSize: 300, microBatches: 3 })).toBe(8)
     expect(steps({ epochs: 2, batchSize: 300, dropLast: true })).toBe(6)
     expect(steps({ epochs: 0.5, batchSize: 100 })).toBe(5)
     expect(steps({ steps: 3 })).toBe(3)

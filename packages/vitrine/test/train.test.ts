@@ -69,6 +69,36 @@ test("trains on a folder of images, and leaves a folder that loads", async () =>
   expect(measured).toMatchObject({ data, split: "val", labels: classes, top1: Math.max(...reported) })
 })
 
+test("a batch learns the same in any number of micro-batches, to the end of a pass and after a resume", async () => {
+  // A pass has four batches of 16 with a last one of 6, so that some of its micro-batches are empty.
+  const run = async (microBatches: number, more: Partial<TrainOptions> = {}): Promise<readonly Event[]> => {
+    const cut = { ...recipe, steps: 8, batchSize: 16, microBatches, evaluateEvery: 4 }
+    return collect(train({ ...options, recipe: cut, data, out: join(place, `cut-${microBatches}`), ...more }))
+  }
+  const figures = (events: readonly Event[]): number[] =>
+    events.flatMap((event) => (event.type === "step" || event.type === "evaluation" ? [event.loss] : []))
+  const whole = await run(1)
+  const last = async (name: string): Promise<Uint8Array> =>
+    readFile(join(place, name, "checkpoints", "step-8", "model.safetensors"))
+  for (const microBatches of [2, 8]) {
+    const events = await run(microBatches)
+    expect(events.flatMap((event) => (event.type === "start" ? [event.stepsPerEpoch] : []))).toEqual([4])
+    for (const [i, loss] of figures(events).entries()) expect(loss).toBeCloseTo(figures(whole)[i] ?? Number.NaN, 5)
+  }
+  const stop = new AbortController()
+  const out = join(place, "cut-stopped")
+  const stopped = { out, signal: stop.signal }
+  for await (const event of train({
+    ...options,
+    recipe: { ...recipe, steps: 8, batchSize: 16, microBatches: 8, evaluateEvery: 4 },
+    data,
+    ...stopped,
+  }))
+    if (event.type === "step" && event.step === 5) stop.abort()
+  await collect(train({ resume: out, workers: 0, backend: "onnx" }))
+  expect(await last("cut-stopped")).toEqual(await last("cut-8"))
+})
+
 test("a test folder is measured under its own name, and chooses no model", async () => {
   const folder = join(place, "splits")
   for (const name of classes) {

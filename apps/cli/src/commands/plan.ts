@@ -11,6 +11,7 @@ import { countsValue } from "../flags/values.ts"
 import { loadRecipe } from "../recipes/load.ts"
 import { measureMachine } from "../machine.ts"
 import { colors, note, print } from "../output.ts"
+import { stepText } from "../show/progress.ts"
 import { bytes, count, duration, metric, short, titledTable } from "../show/text.ts"
 import { tasks } from "../tasks/index.ts"
 import { partsOf } from "../tasks/parts.ts"
@@ -45,10 +46,11 @@ A machine file:
 /** `vitrine plan`. It accepts the flags of `train` that change the plan, a machine, and numbers of ranks. */
 export async function planCommand(): Promise<CommandDefinition> {
   const parts = await partsOf((task) => task.train())
-  const { data, recipe, epochs, steps, batchSize, accumulate, optimizer, gradCheckpointing, freeze, ...others } =
-    trainFlags
+  const { data, recipe, epochs, steps, batchSize, microBatches, accumulate, optimizer, ...more } = trainFlags
+  const { gradCheckpointing, freeze, ...others } = more
   const { backend, precision, threads, seed, valFraction } = others
-  const training = { data, recipe, epochs, steps, batchSize, accumulate, optimizer, gradCheckpointing, freeze }
+  const cut = { batchSize, microBatches, accumulate }
+  const training = { data, recipe, epochs, steps, ...cut, optimizer, gradCheckpointing, freeze }
   const flags = {
     ...training,
     backend,
@@ -119,7 +121,7 @@ function nameOf(task: (typeof tasks)[TaskName]): NonNullable<PlannedTraining["ta
 
 function report(planned: Plan, machine: string | undefined): void {
   const { bold, dim } = colors
-  const { model, parameters, flops, parts, memory, variants, batchSize, accumulate, steps, backend } = planned
+  const { model, parameters, flops, parts, memory, variants, batchSize, steps, backend } = planned
   print(bold(model))
   if (planned.assumedData !== null) print(dim(`no --data: planned as on ${planned.assumedData}`))
   print(
@@ -135,7 +137,7 @@ function report(planned: Plan, machine: string | undefined): void {
     ),
   )
   print("")
-  const images = accumulate === 1 ? `batches of ${batchSize}` : `${accumulate} batches of ${batchSize}`
+  const images = `${stepText(batchSize, planned, "images")} a step`
   print(bold(`Peak memory ${bytes(memory.peak)} on ${backend}, ${images}`))
   const width = Math.max(...Object.keys(memory.parts).map((name) => name.length))
   for (const [name, n] of Object.entries(memory.parts))

@@ -86,8 +86,19 @@ export const trainFlags = {
     parse: integerValue(1),
     resumable: true,
   },
-  batchSize: { group: training, value: "<n>", help: "default: 64", parse: integerValue(1) },
-  accumulate: { group: training, value: "<n>", help: "batches an update; default: 1", parse: integerValue(1) },
+  batchSize: { group: training, value: "<n>", help: "examples an update; default: 64", parse: integerValue(1) },
+  microBatches: {
+    group: training,
+    value: "<n>",
+    help: "parts into which a batch is cut: less memory for the same update; default: 1",
+    parse: integerValue(1),
+  },
+  accumulate: {
+    group: training,
+    value: "<n>",
+    help: "older spelling: batches an update, instead of --micro-batches",
+    parse: integerValue(1),
+  },
   lr: { group: training, value: "<rate>", help: "base learning rate; default: 0.001", parse: nonNegativeValue },
   schedule: {
     group: training,

@@ -15,6 +15,7 @@ type TrainingFields = Pick<
   | "steps"
   | "epochs"
   | "batchSize"
+  | "microBatches"
   | "accumulate"
   | "optimizer"
   | "learningRate"
@@ -29,7 +30,8 @@ type TrainingFields = Pick<
 
 /** The flags that override these fields. */
 type TrainingValues = EngineValues &
-  Pick<TrainValues, "steps" | "epochs" | "batchSize" | "accumulate" | "lr" | "schedule" | "warmup" | "optimizer"> &
+  Pick<TrainValues, "steps" | "epochs" | "batchSize" | "microBatches" | "accumulate"> &
+  Pick<TrainValues, "lr" | "schedule" | "warmup" | "optimizer"> &
   Pick<TrainValues, "weightDecay" | "clip" | "gradCheckpointing" | "freeze" | "evalEvery">
 
 /**
@@ -48,6 +50,7 @@ export function overrideTraining<R extends TrainingFields>(
       steps: flags.steps,
       epochs: flags.epochs,
       batchSize: flags.batchSize,
+      microBatches: flags.microBatches,
       accumulate: flags.accumulate,
       learningRate: flags.lr,
       weightDecay: flags.weightDecay,

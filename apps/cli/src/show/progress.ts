@@ -199,9 +199,20 @@ export function fewValidation({ validation, resumed }: RunSetup, what: string, .
   return [field("", yellow(`${text}${remedy}`))]
 }
 
+/** The batch of a step and how it is cut, such as `64 images in 4 × 16`. */
+export function stepText(
+  batchSize: number,
+  { microBatches, accumulate }: Pick<TrainingOptions, "microBatches" | "accumulate">,
+  what: string,
+): string {
+  const size = batchSize / microBatches
+  const parts = microBatches * accumulate
+  return `${count(batchSize * accumulate)} ${what}${parts === 1 ? "" : ` in ${parts} × ${size}`}`
+}
+
 /** The length, optimizer and schedule of a run, and further parts. */
 export function trainingLine(
-  { steps, accumulate, optimizer, learningRate, schedule, ema }: TrainingOptions,
+  { steps, microBatches, accumulate, optimizer, learningRate, schedule, ema }: TrainingOptions,
   batchSize: number,
   what: string,
   more: readonly string[] = [],
@@ -209,7 +220,7 @@ export function trainingLine(
   const warmup = warmupSteps(schedule, steps)
   const extras = [...more, ...(ema === null ? [] : [`EMA ${ema}`])]
   const parts = [
-    `${count(steps)} steps of ${accumulate === 1 ? "" : `${accumulate} × `}${batchSize} ${what}`,
+    `${count(steps)} steps of ${stepText(batchSize, { microBatches, accumulate }, what)}`,
     `${optimizer.name} at ${short(learningRate)}, ${schedule.decay}${warmup > 0 ? ` after ${count(warmup)} steps of warm-up` : ""}`,
     ...(extras.length === 0 ? [] : [extras.join(", ")]),
   ]

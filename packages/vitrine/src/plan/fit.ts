@@ -1,6 +1,7 @@
 import { parameterCount, VitrineError } from "@vitrine/core"
 import { bytesOf, elementCount } from "@vitrine/core/backend"
-import type { TrainingOptions } from "@vitrine/trainer"
+import { sumOrder, type TrainingOptions } from "@vitrine/trainer"
+import type { BatchedRecipe } from "../order.ts"
 import { isMeasured } from "./memory.ts"
 import { plannedPeak } from "./plan.ts"
 import { forwardGraph, type PlanSubject } from "./subject.ts"
@@ -31,13 +32,13 @@ export interface RecipeChange<Recipe> {
  * The ways of a training: smaller batches, and then each change of its recipe, with the batch as it is and with smaller
  * ones.
  */
-export function* waysOf<Recipe extends { readonly batchSize: number }>(
+export function* waysOf<Recipe extends BatchedRecipe>(
   recipe: Recipe,
   changes: readonly RecipeChange<Recipe>[],
   subjectOf: (recipe: Recipe) => PlanSubject,
 ): Generator<Way> {
   yield* smallerBatches(subjectOf(recipe))
-  for (const { flags: before, batchSize } of batchesBelow(recipe.batchSize))
+  for (const { flags: before, batchSize } of batchesBelow(recipe))
     for (const { kind, flags, change } of changes)
       yield {
         kind: `${before}${kind}`,
@@ -64,17 +65,12 @@ export const momentumChange = (
 function* smallerBatches(subject: PlanSubject): Generator<Way> {
   const { batchSize, training } = subject
   for (const divisor of [2, 4, 8, 16, 32, 64, 128]) {
-    if (batchSize % divisor !== 0) break
-    const size = batchSize / divisor
-    const accumulate = training.accumulate * divisor
-    yield {
-      kind: "parts",
-      flags: `--batch-size ${size} --accumulate ${accumulate}`,
-      subject: () => ({ ...subject, batchSize: size, training: { ...training, accumulate } }),
-    }
+    if (batchSize % (training.microBatches * divisor) !== 0) break
+    yield { kind: "parts", ...inParts(subject, divisor) }
   }
   for (let size = batchSize >> 1; size >= 1; size >>= 1)
-    yield { kind: "batch", flags: `--batch-size ${size}`, subject: () => ({ ...subject, batchSize: size }) }
+    if (size % training.microBatches === 0)
+      yield { kind: "batch", flags: `--batch-size ${size}`, subject: () => ({ ...subject, batchSize: size }) }
   if (!training.gradCheckpointing)
     yield {
       kind: "recomputation",
@@ -83,9 +79,30 @@ function* smallerBatches(subject: PlanSubject): Generator<Way> {
     }
 }
 
+/** The same update with parts of a batch that are smaller by a divisor, in the spelling of the training. */
+function inParts(subject: PlanSubject, divisor: number): Omit<Way, "kind"> {
+  const { batchSize: size, training } = subject
+  if (training.accumulate === 1) {
+    const microBatches = training.microBatches * divisor
+    return {
+      flags: `--micro-batches ${microBatches}`,
+      subject: () => ({ ...subject, training: { ...training, microBatches } }),
+    }
+  }
+  const [batchSize, accumulate] = [size / divisor, training.accumulate * divisor]
+  return {
+    flags: `--batch-size ${batchSize} --accumulate ${accumulate}`,
+    subject: () => ({ ...subject, batchSize, training: { ...training, accumulate } }),
+  }
+}
+
 /** The batch size and smaller ones, with the flags that change it. */
-function batchesBelow(batchSize: number): readonly { readonly flags: string; readonly batchSize: number }[] {
-  const smaller = [...new Set([Math.ceil(batchSize / 8), 1])].filter((size) => size < batchSize)
+function batchesBelow({
+  batchSize,
+  training: { microBatches },
+}: BatchedRecipe): readonly { readonly flags: string; readonly batchSize: number }[] {
+  const sizes = [Math.ceil(batchSize / 8), 1].map((size) => microBatches * Math.ceil(size / microBatches))
+  const smaller = [...new Set(sizes)].filter((size) => size < batchSize)
   return [{ flags: "", batchSize }, ...smaller.map((size) => ({ flags: `--batch-size ${size} `, batchSize: size }))]
 }
 
@@ -142,7 +159,8 @@ function atMost(subject: PlanSubject): number {
     (sum, { shape, dtype }) => sum + elementCount(shape, subject.batchSize) * bytesOf[dtype],
     0,
   )
-  return 2e9 + 48 * parameterCount(subject.parameters) + 4 * forward
+  const { levels } = sumOrder(subject.training)
+  return 2e9 + (48 + 10 * levels) * parameterCount(subject.parameters) + 4 * forward
 }
 
 function gigabytes(bytes: number): string {

@@ -1,5 +1,7 @@
 import { type Graph, hasRow, parameterCount, rowNames, VitrineError } from "@vitrine/core"
+import type { Slots } from "@vitrine/trainer"
 import { bindBatch, bytesOf, elementCount, lastUses, typeOf, type ValueId } from "@vitrine/core/backend"
+import { microBatchSize } from "../order.ts"
 import { planGraphs, type PlanSubject, type SizedGraph } from "./subject.ts"
 
 /** The memory that an engine takes for one graph. */
@@ -190,28 +192,23 @@ export async function memoryFacts(
   backend: PlannedBackend,
   precision: PlanPrecision = {},
 ): Promise<MemoryFacts> {
-  const { steps, evaluation, slots, carried, parameters, learning } = planGraphs(subject)
+  const { steps, evaluation, slots, accumulators, carried, parameters, learning } = planGraphs(subject)
   const memoryOf = await models[backend].graphs(precision)
   const runs = steps.map(memoryOf)
   const measured = memoryOf(evaluation)
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
-  const slotBytes = (accumulators: boolean): number =>
-    sum(
-      Object.entries(slots)
-        .filter(([name]) => name.startsWith("gradient:") === accumulators)
-        .map(([, { shape }]) => 4 * elementCount(shape)),
-    )
+  const slotBytes = (of: Slots): number => sum(Object.values(of).map(({ shape }) => 4 * elementCount(shape)))
   const values = sum(runs.map((run) => run.values))
-  const kept = slotBytes(true) + sum(runs.map(({ buffers }) => buffers))
+  const kept = slotBytes(accumulators) + sum(runs.map(({ buffers }) => buffers))
   const alive = kept > 0 ? 0 : Math.min(values, 4 * learning)
   return {
     weights: 4 * parameterCount(parameters),
     gradients: kept + alive,
-    moments: slotBytes(false),
+    moments: slotBytes(slots),
     activations: values - alive,
     carried,
     evaluation: measured.values,
-    batch: 4 * subject.batchSize * elementCount(subject.image),
+    batch: 4 * microBatchSize(subject) * elementCount(subject.image),
     nodes: sum(runs.map(({ nodes }) => nodes)) + measured.nodes,
   }
 }

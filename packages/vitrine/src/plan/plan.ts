@@ -38,6 +38,7 @@ export interface Plan {
   readonly flops: number
   readonly parts: readonly ModelPart[]
   readonly batchSize: number
+  readonly microBatches: number
   readonly accumulate: number
   readonly steps: number
   /** Operations of the whole run: 3 times the forward pass of each image. */
@@ -74,6 +75,7 @@ export async function planOf(subject: PlanSubject, target: PlanTarget = {}): Pro
     flops,
     parts,
     batchSize,
+    microBatches: training.microBatches,
     accumulate: training.accumulate,
     steps: training.steps,
     trainingFlops: 3 * flops * totalImages,

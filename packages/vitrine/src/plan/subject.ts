@@ -11,6 +11,7 @@ import {
 } from "@vitrine/core"
 import { elementCount } from "@vitrine/core/backend"
 import {
+  accumulatorSlots,
   allParameters,
   evaluationGraph,
   gradientsGraph,
@@ -20,9 +21,12 @@ import {
   stepGraph,
   stepOptionsOf,
   type TrainingOptions,
+  mergeGraph,
+  sumOrder,
   trainingSlots,
   updateGraph,
 } from "@vitrine/trainer"
+import { microBatchSize } from "../order.ts"
 
 /** The training that is planned. Each task makes one of a complete recipe. */
 export interface PlanSubject {
@@ -39,7 +43,7 @@ export interface PlanSubject {
   /** Whether the host computes between forward and backward. */
   readonly cuts: boolean
   readonly measure: Pick<Measure, "outputs">
-  /** The number of images in a batch. An update takes `training.accumulate` batches. */
+  /** The number of images in a batch, which is cut into `training.microBatches`. An update takes `training.accumulate` batches. */
   readonly batchSize: number
   readonly training: TrainingOptions
 }
@@ -60,8 +64,10 @@ export interface StepPart extends SizedGraph {
 export interface PlanGraphs {
   readonly steps: readonly StepPart[]
   readonly evaluation: SizedGraph
-  /** The slots besides the parameters: moments, averages, accumulators. */
+  /** The slots besides the parameters that are kept: moments, averages. */
   readonly slots: Slots
+  /** The slots in which gradients of micro-batches are summed. */
+  readonly accumulators: Slots
   /** The bytes of the slots that carry values from one part of a step to the next. */
   readonly carried: number
   readonly parameters: readonly Parameter[]
@@ -85,30 +91,32 @@ export function hasCheckpoints({ image, forward }: PlanSubject): boolean {
 const lateOutputs: ReadonlySet<string> = new Set(["loss", "gradientNorm", "lossScale"])
 
 /** The graphs that the trainer runs. */
-export function planGraphs({
-  parameters: published,
-  objective,
-  training,
-  measure,
-  batchSize,
-  cuts,
-}: PlanSubject): PlanGraphs {
+export function planGraphs(subject: PlanSubject): PlanGraphs {
+  const { parameters: published, objective, training, measure, cuts } = subject
+  const batch = microBatchSize(subject)
   const parameters = allParameters(published, objective)
   const options = stepOptionsOf(objective, parameters, training)
-  const runs = training.accumulate
+  const runs = training.accumulate * training.microBatches
   const accumulates = runs > 1
   const whole = accumulates ? gradientsGraph(options) : stepGraph(options)
   const hostValues = Object.keys(whole.outputs).filter((name) => !lateOutputs.has(name))
-  const halves = cuts ? cut(whole, hostValues, batchSize) : undefined
+  const halves = cuts ? cut(whole, hostValues, batch) : undefined
   const steps = halves
     ? [halves.first, halves.second].map((half): StepPart => ({ graph: half, batch: undefined, runs }))
-    : [{ graph: whole, batch: batchSize, runs }]
-  const update = accumulates ? [{ graph: updateGraph(options), batch: undefined, runs: 1 }] : []
+    : [{ graph: whole, batch, runs }]
+  const { levels, merges } = sumOrder(training)
+  const merging = Array.from({ length: levels - 1 }, (_, level) => ({
+    graph: mergeGraph(options, level),
+    batch: undefined,
+    runs: merges.filter((n) => n > level).length,
+  }))
+  const update = accumulates ? [...merging, { graph: updateGraph(options, levels - 1), batch: undefined, runs: 1 }] : []
   const carried = Object.values(halves?.saved ?? {}).reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0)
   return {
     steps: [...steps, ...update],
-    evaluation: { graph: evaluationGraph(measure, options), batch: batchSize },
-    slots: trainingSlots(options, accumulates),
+    evaluation: { graph: evaluationGraph(measure, options), batch },
+    slots: trainingSlots(options),
+    accumulators: accumulates ? accumulatorSlots(options, levels) : {},
     carried,
     parameters,
     learning: parameterCount(options.groups.flatMap((group) => group.parameters)),

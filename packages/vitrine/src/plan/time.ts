@@ -17,8 +17,8 @@ const free: ReadonlySet<string> = new Set(["input", "state", "constant", "full",
 
 /** The work of one update, with all its micro-batches. */
 export function stepWork(subject: PlanSubject): StepWork {
-  const { accumulate } = subject.training
-  const work = { products: 0, convolutions: 0, bytes: 0, nodes: 0, cuts: subject.cuts ? accumulate : 0 }
+  const { accumulate, microBatches } = subject.training
+  const work = { products: 0, convolutions: 0, bytes: 0, nodes: 0, cuts: subject.cuts ? accumulate * microBatches : 0 }
   const { steps } = planGraphs(subject)
   for (const { graph: g, batch, runs } of steps) {
     const bytes = (value: ValueId): number => {

@@ -20,7 +20,10 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps" | "seed">>
   readonly steps?: number
   /** The number of passes over the data; 10 by default. */
   readonly epochs?: number
-  /** The number of examples in a batch. An update takes `accumulate` batches. */
+  /**
+   * The number of examples in the batch of an update. It is cut into `microBatches`. With `accumulate`, the older spelling, an
+   * update takes so many batches.
+   */
   readonly batchSize?: number
   /** Transforms of each training image between decoding and normalisation. */
   readonly augment?: readonly Transform[]

@@ -5,7 +5,7 @@ import { checkTransforms } from "@vitrine/data/internal"
 import { type Distillation, trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
 import { fewImagesRecipe, leastSteps, patches, smallSide } from "./few-images.ts"
-import { stepsOf } from "../../order.ts"
+import { cutBatchSize, microBatchSize, stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
 import { checkBest } from "./best.ts"
 import { learnsClasses, learnsSeveralLabels } from "./objectives.ts"
@@ -31,7 +31,7 @@ export function defineRecipe<R extends Recipe | RecipeRule>(recipe: R): R {
 export function resolveRecipe(incomplete: Recipe, data: DataFacts, seed: number): ResolvedRecipe {
   checkRecipe(incomplete)
   const recipe = fewImagesRecipe(incomplete, data)
-  const batchSize = recipe.batchSize ?? Math.min(64, data.examples)
+  const batchSize = cutBatchSize(recipe, Math.min(64, data.examples))
   const dropLast = recipe.dropLast ?? false
   if (dropLast && data.examples < batchSize)
     throw new VitrineError(
@@ -77,10 +77,11 @@ export function resolveRecipe(incomplete: Recipe, data: DataFacts, seed: number)
   inField("recipe", "augment", () => checkTransforms([...augment, numbers]))
   inField("recipe", "augmentNormalized", () => checkTransforms([numbers, ...augmentNormalized]))
   const [height, width] = config.imageSize
-  if (batchSize * height * width * config.channels > 2 ** 30)
+  const atOnce = microBatchSize({ batchSize, training })
+  if (atOnce * height * width * config.channels > 2 ** 30)
     throw new VitrineError(
       "config",
-      `recipe: a batch of ${batchSize} images of ${height}×${width}×${config.channels} takes over 4 GiB; lower batchSize or model.imageSize (--batch-size, --image-size)`,
+      `recipe: a batch of ${atOnce} images of ${height}×${width}×${config.channels} takes over 4 GiB; lower batchSize or model.imageSize, or cut it into microBatches (--batch-size, --image-size, --micro-batches)`,
     )
   return {
     config,

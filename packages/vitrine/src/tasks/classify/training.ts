@@ -33,7 +33,7 @@ import {
   type TrainInputs,
   trainingLoop,
 } from "@vitrine/trainer"
-import { trainingOrder } from "../../order.ts"
+import { microBatchSize, trainingOrder } from "../../order.ts"
 import type { TrainingPlace } from "../../run.ts"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
 import type { ClassifierEvaluation, TrainEvent } from "./events.ts"
@@ -99,8 +99,8 @@ export async function* trainOn({
   teacher,
   ...place
 }: TrainingRun): AsyncGenerator<TrainEvent, void, void> {
-  const { config, training, evaluateEvery, batchSize, dropLast, mix, labelSmoothing: smoothing } = recipe
-  const order = { examples: dataset.length, batchSize, seed: training.seed, dropLast }
+  const { config, training, evaluateEvery, dropLast, mix, labelSmoothing: smoothing } = recipe
+  const order = { data: dataset, recipe, dropLast }
   const earlier = brokenIn(place.resume?.state)
   const measuredBroken = new Set(earlier.messages)
   const broken: string[] = []
@@ -134,7 +134,7 @@ export async function* trainOn({
       openLoader(measured, {
         ...reading,
         transforms: evaluationTransforms(preprocessingOf(recipe), config),
-        batchSize,
+        batchSize: microBatchSize(recipe),
         epochs: 1,
       }))
   const model = imageModel(config)

@@ -12,7 +12,10 @@ export interface DetectionRecipe
   readonly steps?: number
   /** The number of passes over the data. */
   readonly epochs?: number
-  /** The number of images in a batch. An update takes `accumulate` batches. */
+  /**
+   * The number of images in the batch of an update. It is cut into `microBatches`. With `accumulate`, the older spelling, an
+   * update takes so many batches.
+   */
   readonly batchSize?: number
   /**
    * Transforms of each training image and its boxes. The default is DETR's, `detectionTraining(imageSize)`. The

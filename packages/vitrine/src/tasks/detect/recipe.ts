@@ -3,7 +3,7 @@ import { detectionLossDefaults, detectionTraining, type DetrConfig, detrConfig }
 import { resnetConfig } from "@vitrine/resnet"
 import { type Schedule, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
-import { stepsOf } from "../../order.ts"
+import { cutBatchSize, stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
 import { checkDetectionRecipe } from "./schema.ts"
 import type { DetectionRecipe, ResolvedDetectionRecipe, DetectionFacts } from "./recipe-type.ts"
@@ -24,13 +24,13 @@ export function resolveDetectionRecipe(
   checkDetectionRecipe(recipe)
   const { model = {}, imageSize = fittedSize(data.imageSize), steps: updates, epochs, ...rest } = recipe
   const {
-    batchSize = Math.max(1, Math.min(32, data.examples)),
     augment = data.builtIn ? [] : detectionTraining(imageSize),
     losses,
     evaluateEvery,
     mean = [0.5, 0.5, 0.5],
     std = [0.25, 0.25, 0.25],
   } = rest
+  const batchSize = cutBatchSize(recipe, Math.max(1, Math.min(32, data.examples)))
   if (data.examples < batchSize)
     throw new VitrineError(
       "config",

@@ -15,7 +15,7 @@ import {
 } from "@vitrine/detection"
 import { trainingLoop } from "@vitrine/trainer"
 import { type NewLength, withLength } from "../../extension.ts"
-import { trainingOrder } from "../../order.ts"
+import { microBatchSize, trainingOrder } from "../../order.ts"
 import { labelNames } from "../../origin.ts"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
@@ -125,9 +125,9 @@ export async function prepareDetector(
     },
     record !== stored,
   )
-  const { config, imageSize, batchSize, augment, mean, std, training, losses, evaluateEvery } = recipe
+  const { config, imageSize, augment, mean, std, training, losses, evaluateEvery } = recipe
   const loading = { imageSize, mean, std }
-  const order = { examples: dataset.length, batchSize, seed: training.seed }
+  const order = { data: dataset, recipe }
   const parts = [train, ...(validation ? [validation] : [])]
   const padded = parts.some(({ sizes }) => sizes === undefined || !fills(sizes, augment, imageSize))
   return {
@@ -157,7 +157,13 @@ export async function prepareDetector(
         options: training,
         batches: (consumed) => train.load({ ...loading, ...trainingOrder(order, consumed), transforms: augment }),
         evaluation: validation
-          ? () => validation.load({ ...loading, batchSize, transforms: detectionEvaluation(imageSize), epochs: 1 })
+          ? () =>
+              validation.load({
+                ...loading,
+                batchSize: microBatchSize(recipe),
+                transforms: detectionEvaluation(imageSize),
+                epochs: 1,
+              })
           : undefined,
         evaluateEvery,
         checkpointEvery,

@@ -32,7 +32,10 @@ export interface ReadingRecipe extends Partial<Training> {
   readonly steps?: number
   /** The number of passes over the data. */
   readonly epochs?: number
-  /** The number of lines in a batch. An update takes `accumulate` batches. */
+  /**
+   * The number of lines in the batch of an update. It is cut into `microBatches`. With `accumulate`, the older spelling, an
+   * update takes so many batches.
+   */
   readonly batchSize?: number
   readonly labelSmoothing?: number
   /** Mean and standard deviation of each channel; by default those of some training images. */

@@ -2,7 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import { type Seq2SeqConfig, seq2seqConfig } from "@vitrine/seq2seq"
 import { trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
-import { stepsOf } from "../../order.ts"
+import { cutBatchSize, stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
 import { checkReadingRecipe } from "./schema.ts"
 import type { ReaderFields, ReadingRecipe, ResolvedReadingRecipe, ReadingFacts } from "./recipe-type.ts"
@@ -41,7 +41,7 @@ const defaultSteps = 3000
 export function resolveReadingRecipe(recipe: ReadingRecipe, data: ReadingFacts, seed: number): ResolvedReadingRecipe {
   checkReadingRecipe(recipe)
   const { model = {}, characters = [1, 5], steps: updates, epochs, labelSmoothing = 0.1 } = recipe
-  const { batchSize = Math.max(1, Math.min(64, data.examples)) } = recipe
+  const batchSize = cutBatchSize(recipe, Math.max(1, Math.min(64, data.examples)))
   if (data.examples < batchSize)
     throw new VitrineError(
       "config",

@@ -11,7 +11,7 @@ import {
 } from "@vitrine/seq2seq"
 import { trainingLoop } from "@vitrine/trainer"
 import { type NewLength, withLength } from "../../extension.ts"
-import { trainingOrder } from "../../order.ts"
+import { microBatchSize, trainingOrder } from "../../order.ts"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
 import { imageSource, lineBatches, readableLines, readingFacts } from "./lines.ts"
@@ -81,7 +81,8 @@ export async function prepareReader(
     stored && record
       ? { recipe: record.recipe, alphabet: stored.alphabet }
       : await newRecipe(options.recipe, lines.train, seed)
-  const { config, batchSize, training, labelSmoothing, evaluateEvery } = recipe
+  const { config, training, labelSmoothing, evaluateEvery } = recipe
+  const batchSize = microBatchSize(recipe)
   const train = readableLines(lines.train, alphabet, config)
   const validation = lines.val && readableLines(lines.val, alphabet, config)
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? evaluateEvery
@@ -112,7 +113,7 @@ export async function prepareReader(
     return loaderOf(examples, order, shape, maker)
   }
   const parameters = seq2seqParameters(config)
-  const order = { examples: train.lines.length, batchSize, seed: training.seed }
+  const order = { data: train.lines, recipe }
   return {
     setup: {
       data: lines.name,
