@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { parseSync } from "oxc-parser"
 import { blocks } from "./documents.mjs"
+import { requests } from "./modules.mjs"
 
 /** The import map that the documents show, by specifier. */
 export function documentedMap() {
@@ -28,16 +28,9 @@ export function mapFaults(app, map, entries) {
       continue
     }
     const source = readFileSync(path, "utf8")
-    const { hasModuleSyntax, staticImports, staticExports, dynamicImports } = parseSync(path, source).module
+    const { hasModuleSyntax, specifiers } = requests(path, source)
     if (!hasModuleSyntax) lines.push(`${specifier} is no ES module`)
-    const names = [
-      ...staticImports.map(({ moduleRequest }) => moduleRequest.value),
-      ...staticExports.flatMap((each) => each.entries.flatMap(({ moduleRequest }) => moduleRequest?.value ?? [])),
-      ...dynamicImports.flatMap(
-        ({ moduleRequest: { start, end } }) => /^(["'])(.*)\1$/.exec(source.slice(start, end))?.[2] ?? [],
-      ),
-    ]
-    for (const name of new Set(names)) queue.push([name.startsWith(".") ? resolve(path, "..", name) : name, path])
+    for (const name of specifiers) queue.push([name.startsWith(".") ? resolve(path, "..", name) : name, path])
   }
   return [
     ...lines,

