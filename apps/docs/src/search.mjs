@@ -3,12 +3,13 @@ import MiniSearch from "minisearch"
 import { titleOf } from "./stage.mjs"
 
 /**
- * The form in which a word is found: without its ending, and for words of one meaning the same. Words of questions that
- * say nothing have none. VitePress sends functions to the page as text: they stand alone.
+ * The forms in which a word is found: without its ending, for words of one meaning the same, and for a name such as
+ * `loadModel` its parts too. Words of questions that say nothing have none. VitePress sends functions to the page as
+ * text: they stand alone.
  */
 function processTerm(term) {
   const empty =
-    "a after an and are as at be bug but by call can could do does doesn each error feature for from get has have how i if in is it javascript js library lot me my need needs no normal not of on only or possible question request seem seems set should some support take takes that the there this to update use used using version want was way what when where which will with work working you your"
+    "a about advice after am an and any are as at be bug but by call can cannot could do does doesn each error feature for from get has have help how i if im in is issue it javascript js library looking lot me my need needs no normal not of on only or please plan possible problem promise question request seem seems set should some support take takes that the there this to trouble try trying typeerror unable uncaught update use used using version want was way what when where which why will with work working you your"
   const synonyms = [
     ["speed", "slow", "slower", "fast", "faster", "performance", "perf", "lag", "latency", "quick"],
     ["predict", "prediction", "inference", "infer"],
@@ -16,13 +17,32 @@ function processTerm(term) {
     ["figure", "figures", "visualize", "visualise", "visualization", "visualisation", "visualizing", "heatmap", "plot"],
     ["export", "exporting", "convert", "converting", "converter", "conversion"],
     ["float16", "fp16", "f16", "half"],
+    ["differ", "differs", "different", "difference", "differences", "mismatch", "inconsistent"],
+    ["custom", "customize", "customise", "own"],
+    ["freeze", "freezes", "frozen", "unresponsive", "blocking", "blocked"],
+    ["accuracy", "acc", "accuracies"],
+    ["url", "urls", "address", "addresses"],
+    ["normalize", "normalise", "normalization", "normalisation", "preprocess", "preprocessing"],
+    ["stop", "stopping", "stops", "stopped", "interrupt", "abort"],
+    ["crash", "crashes", "crashed", "killed", "oom"],
   ]
-  const word = term.toLowerCase().replaceAll(/[`'"()[\]{}?!:,;]/g, "")
-  if (word === "" || empty.split(" ").includes(word)) return null
-  const [meaning] = synonyms.find((words) => words.includes(word)) ?? []
-  if (meaning !== undefined) return meaning
-  const stem = word.replace(/(.{3,})js$/, "$1").replace(/(ations?|ings?|ed|es|s|e)$/, "")
-  return stem.length > 2 ? stem : word
+  const form = (text) => {
+    const word = text.toLowerCase().replaceAll(/[`'"()[\]{}?!:,;]/g, "")
+    if (word === "" || empty.split(" ").includes(word)) return []
+    const [meaning] = synonyms.find((words) => words.includes(word)) ?? []
+    if (meaning !== undefined) return [meaning]
+    const one = word
+      .replace(/(.{3,})js$/, "$1")
+      .replace(/(x|ch|sh|ss)es$/, "$1")
+      .replace(/([^s])s$/, "$1")
+    const stem = one.replace(/(ation|ing|ed|e)$/, "")
+    // "vite" is not "vit".
+    return [stem.length > 3 ? stem : one]
+  }
+  const parts = term.match(/[A-Z]?[a-z]{2,}/g) ?? []
+  const isName = parts.length > 1 && /^[A-Za-z]+$/.test(term) && parts.join("") === term
+  const forms = (isName ? [term, ...parts] : [term]).flatMap(form)
+  return forms.length === 0 ? null : forms
 }
 
 export const searchOptions = {

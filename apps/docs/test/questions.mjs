@@ -152,4 +152,153 @@ export const questions = [
     ["tutorials/other-libraries", "packages/backend-onnx"],
   ],
   ["tfjs#2050", "Converting Image classification model", ["tutorials/other-libraries"]],
+  // Drawn later, 47 at once. At first sight 30 of them found their page; what they lacked was written, and 43 do
+  // (timm#275, tfjs#182, transformers.js#1406, tfjs#3196 do not).
+  [
+    "timm#2332",
+    "[BUG] How to customize the number of classification heads",
+    ["tutorials/backbone", "how-to/transfer", "tutorials/other-libraries"],
+  ],
+  [
+    "timm#135",
+    "Hardcoded num_classes",
+    ["tutorials/backbone", "how-to/transfer", "reference/recipes", "how-to/many-classes"],
+  ],
+  [
+    "timm#262",
+    "Do you plan to release the fine-tuned weights for vision transformers?",
+    ["tutorials/other-libraries", "reference/compatibility", "tutorials/backbone", "how-to/transfer"],
+  ],
+  [
+    "timm#252",
+    "ViT Training Details",
+    ["reference/recipes", "tutorials/own-photos", "reference/command", "compared/families", "how-to/not-learning"],
+  ],
+  ["timm#58", "No improvement in accuracy ！！", ["how-to/not-learning"]],
+  [
+    "transformers.js#638",
+    "Using an EfficientNet Model - Looking for advice",
+    ["reference/compatibility", "tutorials/other-libraries", "tutorials/backbone", "how-to/model-size"],
+  ],
+  [
+    "transformers.js#419",
+    "Unable to convert my model to ONNX",
+    ["tutorials/other-libraries", "packages/backend-onnx", "reference/command"],
+  ],
+  [
+    "transformers.js#931",
+    "Uncaught (in promise) Error: Can't create a session",
+    ["reference/errors", "how-to/backend", "how-to/memory"],
+  ],
+  [
+    "transformers.js#849",
+    "AutoModel.from_pretrained - Which model is loaded",
+    ["tutorials/other-libraries", "tutorials/backbone", "packages/hub", "reference/compatibility", "how-to/transfer"],
+  ],
+  ["transformers.js#830", "Error while using the library in nextjs (app based route)", ["how-to/next"]],
+  [
+    "transformers.js#589",
+    "TypeError: Cannot read properties of undefined (reading 'wasm')",
+    ["how-to/next", "reference/errors", "how-to/electron", "how-to/cdn"],
+  ],
+  ["transformers.js#410", "[Bug] Cannot get transformer working in electron browser", ["how-to/electron"]],
+  ["transformers.js#5", "Service worker in Typescript", ["how-to/workers"]],
+  ["transformers.js#619", "model conversion script fails", ["tutorials/other-libraries", "packages/backend-onnx"]],
+  [
+    "transformers.js#1194",
+    "How do I know which ONNX transformation models are available? (Errors when loading models with CDN)",
+    ["reference/compatibility", "tutorials/other-libraries", "how-to/cdn"],
+  ],
+  ["tfjs#4342", "[Question] Performance issue with the body-pix model", ["how-to/speed"]],
+  ["tfjs#102", "Running in a web worker", ["how-to/workers"]],
+  ["tfjs#36", "Node.js bindings to C API", ["packages/backend-node-gpu", "how-to/gpus", "how-to/backend"]],
+  ["tfjs#2718", "memory leak during inference for (segnet) model converted from Keras", ["how-to/memory"]],
+  [
+    "tfjs#766",
+    "Different Result when saving model and predicting using keras",
+    ["understanding/tolerances", "understanding/determinism", "understanding/precision"],
+  ],
+  [
+    "tfjs#776",
+    "Different results for TFJS-Web vs Keras/TFJS-Node on same model and tensor",
+    ["understanding/tolerances", "understanding/precision"],
+  ],
+  [
+    "tfjs#3122",
+    "Significant difference between outputs of deep tf keras model in Python and tfjs conversion",
+    ["understanding/tolerances", "understanding/precision"],
+  ],
+  [
+    "tfjs#1138",
+    "Different results between Keras and TFJS - TFJS different answers on refresh",
+    ["understanding/tolerances", "understanding/determinism"],
+  ],
+  [
+    "tfjs#784",
+    "Completely wrong infer result in tf.keras and tf.js",
+    ["understanding/tolerances", "tutorials/other-libraries", "how-to/not-learning"],
+  ],
+  [
+    "tfjs#5498",
+    "Obtain a different model by converting the tensorflow JS (tfjs) to python (keras)",
+    ["tutorials/other-libraries", "understanding/tolerances"],
+  ],
+  ["transformers.js#99", "[Bug] Models not cached", ["how-to/offline"]],
+  ["transformers.js#62", "[Feature request] nodejs caching", ["how-to/offline", "packages/hub"]],
+  [
+    "transformers.js#1187",
+    "Loading from wrong url",
+    ["how-to/offline", "reference/errors", "tutorials/vite-app", "start/page", "how-to/cdn"],
+  ],
+  ["transformers.js#870", "Ability to specify a cache directory?", ["how-to/offline", "packages/hub"]],
+  ["transformers.js#889", "Model not cacheing after download (@huggingface/transformers)", ["how-to/offline"]],
+  ["transformers.js#1339", "Model is cached, but still reloads from network?", ["how-to/offline"]],
+  ["transformers.js#1166", "Why isn't transformers using filesystem API instead of Cache API?", ["how-to/offline"]],
+  [
+    "transformers.js#44",
+    "[Model request] DETR / OWLVIT",
+    ["how-to/detection", "tutorials/detector", "reference/compatibility"],
+  ],
+  [
+    "transformers.js#915",
+    "[v3] feature-extraction run with webgpu throw error",
+    ["how-to/backend", "how-to/gpus", "packages/backend-webgpu", "tutorials/looking-inside"],
+  ],
+  [
+    "tfjs#1087",
+    "Feature request: EarlyStopping callback for Model.fit() and Model.fitDataset()",
+    ["reference/recipes", "how-to/not-learning", "packages/trainer", "tutorials/own-photos"],
+  ],
+  [
+    "tfjs#312",
+    "Layers API: Add stopTraining to tf.Model.fit() callback logic",
+    ["packages/trainer", "packages/vitrine", "start/page", "start/node", "how-to/not-learning", "tutorials/own-photos"],
+  ],
+  ["tfjs#1515", "fitDataset not work as expected", ["how-to/not-learning", "how-to/data"]],
+  ["tfjs#1373", "loadLayersModel is blocking the UI?", ["how-to/workers"]],
+  [
+    "timm#905",
+    "How to normalize image when using pretrained model?",
+    ["tutorials/other-libraries", "understanding/tolerances", "packages/data", "how-to/transfer"],
+  ],
+  [
+    "tfjs#8509",
+    "tfjs-node-gpu works 3 times slower than tfjs-node",
+    ["how-to/speed", "how-to/gpus", "packages/backend-node-gpu"],
+  ],
+  [
+    "tfjs#1589",
+    "Trying hard to install tfjs-node-gpu on Windows 10",
+    ["packages/backend-node-gpu", "how-to/gpus", "reference/compatibility"],
+  ],
+  [
+    "tfjs#2872",
+    "tfjs to use with Node-RED in NVIDIA Jetson Nano",
+    ["how-to/gpus", "packages/backend-node-gpu", "reference/compatibility"],
+  ],
+  [
+    "timm#2793",
+    "multi-label classification",
+    ["how-to/data", "reference/recipes", "packages/vitrine", "reference/command"],
+  ],
 ]
