@@ -1,5 +1,6 @@
 import { type HostTensor, keyFromSeed } from "@vitrine/core"
 import { resnetConfig } from "@vitrine/resnet"
+import type { Share } from "@vitrine/trainer"
 import { expect, test } from "vitest"
 import {
   createDetectionLoader,
@@ -59,9 +60,9 @@ test("what is found is measured in the pixels of the images before they were res
       expect(Object.keys(inputs).toSorted()).toEqual(["images", "positions", "visible"])
       return perfect(batch.targets)
     }
-    await measured.add(batch, given)
+    measured.add(await measured.record(batch, given))
     // Sides of 0.8 overlap by 0.64: right up to three of the ten thresholds.
-    await smaller.add(batch, async () => perfect(batch.targets, 0.8))
+    smaller.add(await smaller.record(batch, async () => perfect(batch.targets, 0.8)))
   }
   const found = measured.result()
   expect([found.examples, found.ap, found.ap50, objective.measure.score(found)]).toEqual([7, 1, 1, 1])
@@ -70,10 +71,17 @@ test("what is found is measured in the pixels of the images before they were res
   expect(ap).toBeCloseTo(0.3, 6)
 })
 
+const sharesOf = (batches: readonly DetectionBatch[]): readonly Share[] =>
+  batches.map((batch) => objective.share?.(batch) ?? {})
+
 test("rows that pad a batch weigh nothing and are matched with nothing", async () => {
   const batches: DetectionBatch[] = []
   for await (const batch of pass()) batches.push(batch)
-  const { inputs, total } = await objective.prepare(batches[1] as DetectionBatch, keyFromSeed(0), batches.slice(1, 2))
+  const { inputs, total } = await objective.prepare(
+    batches[1] as DetectionBatch,
+    keyFromSeed(0),
+    sharesOf(batches.slice(1, 2)),
+  )
   expect(total).toBe(3)
   expect(Array.from(inputs["weights"] as Float32Array)).toEqual([3, 3, 3, 0])
   const layers = config.decoderDepth
@@ -81,7 +89,7 @@ test("rows that pad a batch weigh nothing and are matched with nothing", async (
     logits: { data: new Float32Array(4 * layers * 9 * 5), shape: [4, layers, 9, 5] },
     boxes: { data: new Float32Array(4 * layers * 9 * 4).fill(0.5), shape: [4, layers, 9, 4] },
   }
-  const told = await objective.hostInputs?.(seen, batches[1] as DetectionBatch, batches.slice(1, 2))
+  const told = await objective.hostInputs?.(seen, batches[1] as DetectionBatch, sharesOf(batches.slice(1, 2)))
   const sum = (name: string, from: number, to: number): number =>
     Array.from(told?.[`targets.${name}`] as Float32Array)
       .slice(from * layers * 9, to * layers * 9)
@@ -110,9 +118,9 @@ test("the batches of one step weigh as one batch: boxes and classes divide by wh
         return [name, { data: repeated, shape: [rows, config.decoderDepth, queries, width] }]
       }),
     )
-    const inputs = await objective.hostInputs?.(layered, batch, batches)
+    const inputs = await objective.hostInputs?.(layered, batch, sharesOf(batches))
     shares.push(Array.from(inputs?.["targets.boxWeights"] as Float32Array).reduce((a, b) => a + b, 0))
-    const { inputs: prepared, total } = await objective.prepare(batch, keyFromSeed(0), batches)
+    const { inputs: prepared, total } = await objective.prepare(batch, keyFromSeed(0), sharesOf(batches))
     // Weights are scaled by the images of the step, whose sum the loop divides by.
     expect(Math.max(...(prepared["weights"] as Float32Array))).toBe(7)
     expect(total).toBe(batch === batches[0] ? 4 : 3)

@@ -53,15 +53,27 @@ export function textObjective(config: Seq2SeqConfig, smoothing = 0.1): Objective
   }
 }
 
+/** What is counted of a batch of texts, and the losses of its tokens. */
+interface TextRecord {
+  readonly examples: number
+  readonly exact: number
+  readonly right: number
+  readonly tokens: number
+  readonly losses: readonly number[]
+}
+
 /** Measures texts. The score is the share of exact texts. */
 export function measureTexts(config: Seq2SeqConfig): Measure<TextBatch, TextEvaluation> {
   const { vocabulary, length } = config
   return {
     outputs: (scope) => tokenLosses(scope, config, 0),
     pass: () => {
-      const counts = { examples: 0, loss: 0, exact: 0, right: 0, tokens: 0 }
+      const counts = { examples: 0, exact: 0, right: 0, tokens: 0 }
+      let loss = 0
       return {
-        async add(batch, run) {
+        async record(batch, run): Promise<TextRecord> {
+          const counts = { examples: 0, exact: 0, right: 0, tokens: 0 }
+          const tokenLosses: number[] = []
           const { logits, losses } = await run(inputsOf(batch))
           for (let row = 0; row < batch.size; row++) {
             if (batch.weights[row * length] === 0) continue
@@ -71,15 +83,23 @@ export function measureTexts(config: Seq2SeqConfig): Measure<TextBatch, TextEval
               exact &&= right
               counts.right += right ? 1 : 0
               counts.tokens++
-              counts.loss += losses?.data[at] ?? Number.NaN
+              tokenLosses.push(losses?.data[at] ?? Number.NaN)
             }
             counts.examples++
             if (exact) counts.exact++
           }
+          return { ...counts, losses: tokenLosses }
+        },
+        add({ losses, examples, exact, right, tokens }: TextRecord) {
+          for (const each of losses) loss += each
+          counts.examples += examples
+          counts.exact += exact
+          counts.right += right
+          counts.tokens += tokens
         },
         result: () => ({
           examples: counts.examples,
-          loss: counts.loss / counts.tokens,
+          loss: loss / counts.tokens,
           exact: counts.exact / counts.examples,
           tokens: counts.right / counts.tokens,
         }),

@@ -19,7 +19,16 @@ export {
 } from "./groups.ts"
 export { averagePrecision, type LabelEvaluation, type LabelFigures, type LabelTally, labelTally } from "./labels.ts"
 export { startShare } from "./average.ts"
-export { type ConfusionCell, type Evaluation, type RealAccuracy, realAccuracy, type Tally, tally } from "./metrics.ts"
+export {
+  type ConfusionCell,
+  type Evaluation,
+  type RealAccuracy,
+  realAccuracy,
+  type Tally,
+  tally,
+  type TallyRow,
+  tallyRows,
+} from "./metrics.ts"
 export { classificationObjective, measureClasses } from "./objectives/classification.ts"
 export {
   checkDistillation,
@@ -33,7 +42,7 @@ export {
 export { type Loss, lossNames, rowLosses } from "./objectives/losses.ts"
 export { measureLabels, multiLabelObjective } from "./objectives/multi-label.ts"
 export { patchColours, maskedPatchObjective, type Normalization } from "./objectives/masked-patch.ts"
-export type { Inputs, Measure, Objective, Pass, Prepared, Rows, Sized } from "./objectives/objective.ts"
+export type { Inputs, Measure, Objective, Pass, Prepared, Rows, Share, Sized } from "./objectives/objective.ts"
 export {
   optimizer,
   type OptimizerName,
@@ -62,6 +71,7 @@ export {
   trainingSlots,
   updateGraph,
 } from "./programs.ts"
+export type { Block, Communicator } from "./ranks.ts"
 export { type Features, pixelFeatures, probeAccuracy, probeFeatures } from "./probe/features.ts"
 export { fitHead, groupsOf, type HeldOut, leastGroups, type LinearHead } from "./probe/head.ts"
 export { leastSquares, leastSquaresPenalties } from "./probe/least-squares.ts"
@@ -77,5 +87,5 @@ export {
   transformerRate,
   warmupSteps,
 } from "./schedule.ts"
-export { type SumOrder, sumOrder } from "./sum-order.ts"
+export { type SumOrder, sumOrder, treeFold } from "./sum-order.ts"
 export { type BatchSource, type TrainInputs, trainingLoop } from "./train.ts"

@@ -27,7 +27,30 @@ export const mostDense = 512
 export interface Tally {
   /** `logits` is `[rows, classes]`. Rows of weight 0 do not count. */
   add(logits: ArrayLike<number>, losses: ArrayLike<number>, labels: ArrayLike<number>, weights: ArrayLike<number>): void
+  /** Adds what `tallyRows` found. */
+  addRows(rows: readonly TallyRow[]): void
   result(): Evaluation
+}
+
+/** What an evaluation needs of a row: its class, the predicted class, the classes before its own, its loss. */
+export type TallyRow = readonly [label: number, predicted: number, rank: number, loss: number]
+
+/** The rows that count among logits `[rows, classes]`: those whose weight is not 0. */
+export function tallyRows(
+  logits: ArrayLike<number>,
+  losses: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  weights: ArrayLike<number>,
+  classes: number,
+): TallyRow[] {
+  const rows: TallyRow[] = []
+  let row = 0
+  for (const scores of rowsOf(logits, classes)) {
+    const [label = 0, weight, loss = 0] = [labels[row], weights[row], losses[row]]
+    row++
+    if (weight !== 0) rows.push([label, argmax(scores), rankOf(scores, label), loss])
+  }
+  return rows
 }
 
 /** Collects logits and targets of images with one label, for loss, accuracy and confusion. */
@@ -38,22 +61,19 @@ export function tally(classes: number): Tally {
   let loss = 0
   let top1 = 0
   let top5 = 0
+  const addRows = (rows: readonly TallyRow[]): void => {
+    for (const [label, predicted, rank, rowLoss] of rows) {
+      examples++
+      loss += rowLoss
+      if (predicted === label) top1++
+      if (rank < 5) top5++
+      const cell = label * classes + predicted
+      counts.set(cell, (counts.get(cell) ?? 0) + 1)
+    }
+  }
   return {
-    add(logits, losses, labels, weights) {
-      let row = 0
-      for (const scores of rowsOf(logits, classes)) {
-        const [label = 0, weight, rowLoss = 0] = [labels[row], weights[row], losses[row]]
-        row++
-        if (weight === 0) continue
-        const best = argmax(scores)
-        examples++
-        loss += rowLoss
-        if (best === label) top1++
-        if (rankOf(scores, label) < 5) top5++
-        const cell = label * classes + best
-        counts.set(cell, (counts.get(cell) ?? 0) + 1)
-      }
-    },
+    add: (logits, losses, labels, weights) => addRows(tallyRows(logits, losses, labels, weights, classes)),
+    addRows,
     result: () => {
       const cells = [...counts].sort(([a], [b]) => a - b)
       const confusionCells = cells.map(

@@ -61,13 +61,11 @@ export function trainingSlots(options: StepOptions): Slots {
   return float32Slots([...ofParameters, ...ofScale])
 }
 
-/** The slots in which gradients of micro-batches are summed: see `SumOrder`. They are 0 between steps. */
-export function accumulatorSlots({ groups }: Pick<StepOptions, "groups">, levels: number): Slots {
+/** The slots in which gradients of micro-batches are summed, of some levels: see `SumOrder`. They are 0 between steps. */
+export function accumulatorSlots({ groups }: Pick<StepOptions, "groups">, levels: readonly number[]): Slots {
   const parameters = groups.flatMap((group) => group.parameters)
   return float32Slots(
-    Array.from({ length: levels }, (_, level) =>
-      parameters.map(({ name, shape }): SlotShape => [accumulator(name, level), shape]),
-    ).flat(),
+    levels.flatMap((level) => parameters.map(({ name, shape }): SlotShape => [accumulator(name, level), shape])),
   )
 }
 

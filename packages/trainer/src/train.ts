@@ -16,18 +16,10 @@ import type { Evaluation } from "./metrics.ts"
 import type { Objective, Sized } from "./objectives/objective.ts"
 import type { TrainingOptions } from "./options.ts"
 import { pace } from "./pace.ts"
-import {
-  accumulatorSlots,
-  allParameters,
-  emaName,
-  evaluationGraph,
-  type Slots,
-  stepOptionsOf,
-  trainingSlots,
-} from "./programs.ts"
+import { allParameters, emaName, evaluationGraph, type Slots, stepOptionsOf, trainingSlots } from "./programs.ts"
+import { type Block, blockOf, type Communicator, shareStart, type Start } from "./ranks.ts"
 import { firstLossScale, leastLossScale, skippedSteps } from "./loss-scale.ts"
 import { learningRate } from "./schedule.ts"
-import { sumOrder } from "./sum-order.ts"
 import { type StepperOptions, stepper } from "./stepper.ts"
 
 /** Endless batches that can start at any position, such as the loaders of `@vitrine/data`. */
@@ -50,10 +42,14 @@ export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluat
   readonly options: TrainingOptions
   /**
    * Opens the training data after `consumed` micro-batches. They must be the same as in a run without interruption.
+   * @param block the micro-batches of each step that this process takes, where ranks share them: only those come
    */
-  readonly batches: (consumed: number) => Promise<BatchSource<B>>
-  /** Opens the evaluation data for one pass. */
-  readonly evaluation?: (() => Promise<AsyncIterable<B>>) | undefined
+  readonly batches: (consumed: number, block?: Block) => Promise<BatchSource<B>>
+  /**
+   * Opens the evaluation data for one pass.
+   * @param ranks where ranks share it, batches `rank`, `rank + size`, … alone come
+   */
+  readonly evaluation?: ((ranks?: Communicator) => Promise<AsyncIterable<B>>) | undefined
   /** Whether `evaluation` is a test split, which events then name. */
   readonly evaluatesTest?: boolean | undefined
   /** Steps between evaluations. There is always one at the end. */
@@ -66,6 +62,11 @@ export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluat
   readonly resume?: SavedRun | undefined
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * The processes that train together. Rank 0 alone needs starting values and a checkpoint to resume, which the others
+   * get from it, and it alone has a store. A signal to any of them ends all after the same step.
+   */
+  readonly ranks?: Communicator | undefined
   /** Further fields of the state of each checkpoint, as plain data. */
   readonly checkpointState?: (() => Readonly<Record<string, unknown>>) | undefined
 }
@@ -78,40 +79,57 @@ export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluat
 export async function* trainingLoop<B extends Sized = Batch, E extends object = Evaluation>(
   inputs: TrainInputs<B, E>,
 ): AsyncGenerator<TrainEvent<E>, void, void> {
-  const { backend, parameters: published, initial = {}, objective, options, store, signal, resume } = inputs
+  const { backend, parameters: published, initial = {}, objective, options, resume } = inputs
+  const ranks = inputs.ranks?.size === 1 ? undefined : inputs.ranks
+  const store = ranks === undefined || ranks.rank === 0 ? inputs.store : undefined
+  // Ranks end together. One that waits for data is ended by the others' patience.
+  const signal = ranks === undefined ? inputs.signal : undefined
   const { steps, accumulate, microBatches } = options
   /** The number of micro-batches of a step. */
   const count = accumulate * microBatches
   const parameters = allParameters(published, objective)
+  if (ranks !== undefined && accumulate > 1)
+    throw new VitrineError(
+      "config",
+      `ranks share micro-batches, and accumulate is of one process: in place of batches of B, ${accumulate} an update, take a batch of ${accumulate} · B and microBatches ${accumulate} (--batch-size, --micro-batches)`,
+    )
+  const block = ranks && blockOf(count, ranks)
+  const own = block === undefined ? count : block.to - block.from
   const key = keyFromSeed(options.seed)
   const stepOptions: Omit<StepperOptions<B>, "skipped"> = {
     ...stepOptionsOf(objective, parameters, options),
     objective,
     accumulate,
     microBatches,
+    ranks: ranks && block && { communicator: ranks, block },
     key,
   }
   const learning = parameterCount(stepOptions.groups.flatMap((group) => group.parameters))
   const start = performance.now()
-  let step = resume?.step ?? 0
   const slots: Slots = {
     ...Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }])),
     ...trainingSlots(stepOptions),
   }
-  const accumulators = count === 1 ? {} : accumulatorSlots(stepOptions, sumOrder(options).levels)
   const first = options.lossScaling ? { ...initial, ...firstLossScale } : initial
-  const values = resume ? restoreTensors(resume, slots) : startingValues(first, slots)
+  const begin = (): Start => ({
+    step: resume?.step ?? 0,
+    isEvaluationDue: resume !== undefined && isEvaluationDue(resume),
+    values: resume ? restoreTensors(resume, slots) : startingValues(first, slots),
+  })
+  const begun = ranks === undefined ? begin() : await shareStart(ranks, begin)
+  const { values } = begun
+  let { step } = begun
 
-  const source = await inputs.batches(step * count)
+  const source = await inputs.batches(step * count, block)
   const { batchesPerEpoch } = source
   const stepping = stepper(backend, { ...stepOptions, skipped: skippedSteps(values) })
   const evaluator = programs(backend, evaluationGraph(objective.measure, stepOptions))
   let state: State | undefined
   try {
     const batches = source[Symbol.asyncIterator]()
-    const arrive = (): Promise<readonly [B, ...B[]] | undefined> => unlessStuck(take(batches, count), signal)
+    const arrive = (): Promise<readonly [B, ...B[]] | undefined> => unlessStuck(take(batches, own), signal)
     let next = step < steps ? await arrive() : undefined
-    state = await backend.createState({ ...slots, ...accumulators, ...(next && stepping.slots(next[0].size)) }, values)
+    state = await backend.createState({ ...slots, ...(next && stepping.slots(next[0].size)) }, values)
     yield {
       type: "start",
       step,
@@ -131,9 +149,9 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
     const keep = (store: RunStore, facts: SaveFacts): Promise<{ readonly path: string }> =>
       save(store, current, slots, published, { ...facts, more: inputs.checkpointState?.() })
     /** The evaluation after a step, or undefined if the run is stopped while it waits for data. */
-    const measured = async (pass: () => Promise<AsyncIterable<B>>): Promise<E | undefined> => {
+    const measured = async (pass: NonNullable<typeof inputs.evaluation>): Promise<E | undefined> => {
       const run = async (): Promise<E> =>
-        evaluateBatches(evaluator, untilStuck(await pass(), signal), objective.measure, current)
+        evaluateBatches(evaluator, untilStuck(await pass(ranks), signal), objective.measure, current, undefined, ranks)
       return speed.aside(run).catch((error: unknown) => {
         if (error !== stuck) throw error
         return undefined
@@ -149,7 +167,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       score: objective.measure.score(evaluation),
       loss: objective.measure.loss?.(evaluation) ?? null,
     })
-    if (resume && inputs.evaluation && isEvaluationDue(resume)) {
+    if (inputs.evaluation && begun.isEvaluationDue) {
       const evaluation = await measured(inputs.evaluation)
       if (evaluation === undefined) ended = true
       else {
@@ -172,7 +190,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
         break
       }
       const rate = learningRate(options.learningRate, options.schedule, step, steps)
-      const result = await stepping.run(state, micro, step, rate)
+      const { result, stopping } = await stepping.run(state, micro, step, rate, inputs.signal?.aborted === true)
       step++
       if (!Number.isFinite(result.loss)) throw notFinite(result.loss, step, rate)
       if (result.skipped && (result.lossScale ?? 1) < leastLossScale)
@@ -184,7 +202,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
         epoch: (step * count) / batchesPerEpoch,
         ...result,
         learningRate: rate,
-        imagesPerSecond: micro.reduce((n, { size }) => n + size, 0) / speed.secondsPerStep,
+        imagesPerSecond: ((count / own) * micro.reduce((n, { size }) => n + size, 0)) / speed.secondsPerStep,
         waiting: source.waitedMs / (performance.now() - start),
         eta: speed.secondsPerStep * (steps - step),
       }
@@ -192,7 +210,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       yield event
 
       await turn()
-      ended = step >= steps || signal?.aborted === true
+      ended = step >= steps || signal?.aborted === true || (ranks !== undefined && stopping)
       const due = (every = steps): boolean => step >= steps || step % every === 0
       let score: number | null = null
       let loss: number | null = null

@@ -31,10 +31,8 @@ const line: Objective<Points, Fit> = {
     pass: () => {
       const residuals: number[] = []
       return {
-        async add({ x, y }, run) {
-          const found = (await run({ x, y })).residuals as HostTensor
-          residuals.push(...found.data)
-        },
+        record: async ({ x, y }, run) => [...((await run({ x, y })).residuals as HostTensor).data],
+        add: (found: readonly number[]) => void residuals.push(...found),
         result: () => ({ points: residuals.length, furthest: Math.max(...residuals.map(Math.abs)), residuals }),
       }
     },

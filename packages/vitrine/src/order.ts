@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import type { Order, OrderOptions } from "@vitrine/data"
 import { batchCount } from "@vitrine/data/internal"
-import type { TrainingOptions } from "@vitrine/trainer"
+import type { Block, Communicator, TrainingOptions } from "@vitrine/trainer"
 
 /** The options that determine the order of training data. */
 export interface Shuffled {
@@ -20,10 +20,24 @@ export interface BatchedRecipe {
 /** The number of examples of a micro-batch. */
 export const microBatchSize = ({ batchSize, training }: BatchedRecipe): number => batchSize / training.microBatches
 
-/** Shuffled passes over the data, from micro-batch `consumed` on. */
-export function trainingOrder({ data, recipe, dropLast = true }: Shuffled, consumed: number): OrderOptions {
+/**
+ * Shuffled passes over the data, from micro-batch `consumed` on.
+ * @param block the micro-batches of each step that come, where ranks share them
+ */
+export function trainingOrder(
+  { data, recipe, dropLast = true }: Shuffled,
+  consumed: number,
+  block?: Block,
+): OrderOptions {
   const { microBatches: lanes, seed } = recipe.training
-  const order = { batchSize: microBatchSize(recipe), seed, shuffle: true, dropLast, lanes }
+  const order = {
+    batchSize: microBatchSize(recipe),
+    seed,
+    shuffle: true,
+    dropLast,
+    lanes,
+    ...(block && { ownLanes: block }),
+  }
   const perEpoch = batchCount(data, order)
   return { ...order, start: { epoch: Math.floor(consumed / perEpoch), batch: consumed % perEpoch } }
 }
@@ -44,6 +58,15 @@ export function cutBatchSize(
     "config",
     `recipe: a batch of ${batchSize} cannot be cut into ${microBatches} equal micro-batches: take batchSize ${sizes.join(" or ")} (--batch-size, --micro-batches)`,
   )
+}
+
+/** One pass over data that are measured: with ranks, the batches of this one. */
+export function measuredOrder(
+  recipe: BatchedRecipe,
+  ranks: Communicator | undefined,
+): Omit<OrderOptions, "start"> & { readonly epochs: number } {
+  const { rank, size } = ranks ?? { rank: 0, size: 1 }
+  return { batchSize: microBatchSize(recipe), epochs: 1, lanes: size, ownLanes: { from: rank, to: rank + 1 } }
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Backend } from "@vitrine/core"
-import type { RunStore, SavedRun, TrainEvent } from "@vitrine/trainer"
+import type { Communicator, RunStore, SavedRun, TrainEvent } from "@vitrine/trainer"
 import type { RunPlan } from "./plan/fit.ts"
 import type { PlaceSetup } from "./setup.ts"
 
@@ -21,6 +21,8 @@ export interface RunPlace {
   path(): string | null
   /** The store for events and checkpoints, or undefined if the run is not stored. */
   store(): RunStore | undefined
+  /** The processes that train together, if there are several. */
+  readonly ranks?: Communicator | undefined
   openBackend(): Promise<{ readonly backend: Backend; close(): Promise<void> }>
   /** @throws VitrineError (config) for a run that does not fit the memory */
   checkMemory?(plan: RunPlan, backend: string): Promise<void>
@@ -57,6 +59,8 @@ export interface TrainingPlace {
   readonly store: RunStore | undefined
   readonly resume: SavedRun | undefined
   readonly signal: AbortSignal | undefined
+  /** The processes that train together, if there are several. */
+  readonly ranks?: Communicator | undefined
 }
 
 /** A task that is ready to train. */
@@ -102,7 +106,12 @@ export async function* runTask<Setup extends object, Evaluation extends object>(
       damaged: resumed?.damaged ?? [],
       ...setup,
     }
-    for await (const event of events({ store: place.store(), resume: resumed?.checkpoint, signal })) {
+    for await (const event of events({
+      store: place.store(),
+      resume: resumed?.checkpoint,
+      signal,
+      ranks: place.ranks,
+    })) {
       begun ||= event.type === "step"
       yield event
     }

@@ -81,7 +81,7 @@ test("a batch learns the same in any number of micro-batches, to the end of a pa
     events.flatMap((event) => (event.type === "step" || event.type === "evaluation" ? [event.loss] : []))
   const whole = await run(1)
   const last = async (name: string): Promise<Uint8Array> =>
-    readFile(join(place, name, "checkpoints", "step-8", "model.safetensors"))
+    readFile(join(place, name, "checkpoints", "step-00000008", "model.safetensors"))
   for (const microBatches of [2, 8]) {
     const events = await run(microBatches)
     expect(events.flatMap((event) => (event.type === "start" ? [event.stepsPerEpoch] : []))).toEqual([4])

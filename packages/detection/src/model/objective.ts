@@ -1,5 +1,5 @@
 import { dimAt, fixed, ops, type Scope, type Tensor } from "@vitrine/core"
-import type { Objective } from "@vitrine/trainer"
+import type { Objective, Share } from "@vitrine/trainer"
 import type { DetectionBatch, Target } from "../data/batch.ts"
 import type { Detections, Objects } from "../data/objects.ts"
 import { type AveragePrecision, averagePrecision } from "../metrics/average-precision.ts"
@@ -8,7 +8,7 @@ import { queryDetections } from "./detections.ts"
 import { type DetrOutputs, detr } from "./detr.ts"
 import { type DetectionLossOptions, detectionLossDefaults, detectionLosses, targetInputs } from "./losses.ts"
 import { featurePadding } from "./positions.ts"
-import { type MatchingCosts, matchedTargets, matchingDefaults } from "./targets.ts"
+import { matchedCounts, type MatchingCosts, matchedTargets, matchingDefaults } from "./targets.ts"
 
 /** Options of the objective of detectors. */
 export interface DetectionObjectiveOptions {
@@ -56,14 +56,20 @@ export function detectionObjective(
       const { total } = detectionLosses({ logits, boxes }, targetInputs(config), lossOptions)
       return { losses: total, weights: ops.input("weights", ["batch"]), hostValues: { logits, boxes } }
     },
-    prepare: (batch, _, batches) => {
+    share: (batch) => ({ images: imagesOf(batch), ...matchedCounts(targetsOf(batch), config) }),
+    prepare: (batch, _, shares) => {
       const images = imagesOf(batch)
       // The targets already contain the weight of each image in the step's loss.
-      const total = batches.reduce((sum, part) => sum + imagesOf(part), 0)
+      const total = sumOf(shares, "images")
       return { inputs: { ...inputs(batch), weights: batch.weights.map((weight) => weight * total) }, total: images }
     },
-    hostInputs: ({ logits, boxes }, batch, batches) => {
-      const options = { ...lossOptions, counted: batches.flatMap(targetsOf) }
+    hostInputs: ({ logits, boxes }, batch, shares) => {
+      const counted = {
+        objects: sumOf(shares, "objects"),
+        matched: sumOf(shares, "matched"),
+        unmatched: sumOf(shares, "unmatched"),
+      }
+      const options = { ...lossOptions, counted }
       const matched = matchedTargets(logits?.data ?? [], boxes?.data ?? [], targetsOf(batch), config, options, {
         ...matchingDefaults,
         ...costs,
@@ -79,12 +85,17 @@ export function detectionObjective(
         const objects: Objects[] = []
         const detections: Detections[] = []
         return {
-          add: async (batch, run) => {
+          record: async (batch, run): Promise<readonly DetectionRecord[]> => {
             const { logits, boxes } = await run(inputs(batch))
-            for (const [row, example] of batch.examples.entries()) {
-              objects.push(truth(example))
+            return Array.from(batch.examples, (example, row) => {
               const size = batch.originals[row] ?? imageSize
-              detections.push(queryDetections(logits?.data ?? [], boxes?.data ?? [], row, config, size))
+              return [example, queryDetections(logits?.data ?? [], boxes?.data ?? [], row, config, size)]
+            })
+          },
+          add(records: readonly DetectionRecord[]) {
+            for (const [example, found] of records) {
+              objects.push(truth(example))
+              detections.push(found)
             }
           },
           result: () => ({ examples: detections.length, ...averagePrecision(objects, detections, config.classes) }),
@@ -94,6 +105,12 @@ export function detectionObjective(
     },
   }
 }
+
+/** An image of the data, and what was found in it. */
+type DetectionRecord = readonly [example: number, found: Detections]
+
+const sumOf = (shares: readonly Share[], name: string): number =>
+  shares.reduce((sum, share) => sum + (share[name] ?? 0), 0)
 
 const imagesOf = ({ weights }: DetectionBatch): number => weights.reduce((a, b) => a + b, 0)
 

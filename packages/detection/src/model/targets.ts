@@ -30,11 +30,31 @@ export interface MatchedTargets {
 }
 
 export interface MatchedShare {
-  /**
-   * The targets of all images of the step, by whose number of objects the losses are divided. By default these are the
-   * targets of the batch.
-   */
-  readonly counted?: readonly (Target | null)[]
+  /** The counts of all images of the step, by which the losses are divided. By default these are those of the batch. */
+  readonly counted?: MatchedCounts
+}
+
+/** The numbers of objects, of queries that are matched with one, and of those that are not. */
+export interface MatchedCounts {
+  readonly objects: number
+  readonly matched: number
+  readonly unmatched: number
+}
+
+/** Counts the objects and queries of images. Rows that pad a batch are null. */
+export function matchedCounts(
+  targets: readonly (Target | null)[],
+  { queries }: Pick<DetrConfig, "queries">,
+): MatchedCounts {
+  const counts = { objects: 0, matched: 0, unmatched: 0 }
+  for (const target of targets) {
+    if (target === null) continue
+    const matched = Math.min(queries, target.labels.length)
+    counts.objects += target.labels.length
+    counts.matched += matched
+    counts.unmatched += queries - matched
+  }
+  return counts
 }
 
 /**
@@ -51,21 +71,16 @@ export function matchedTargets(
   boxes: ArrayLike<number>,
   targets: readonly (Target | null)[],
   config: Pick<DetrConfig, "classes" | "queries" | "decoderDepth">,
-  { noObjectWeight, counted = targets }: Pick<DetectionLossOptions, "noObjectWeight"> & MatchedShare,
+  {
+    noObjectWeight,
+    counted = matchedCounts(targets, config),
+  }: Pick<DetectionLossOptions, "noObjectWeight"> & MatchedShare,
   costs: MatchingCosts = matchingDefaults,
 ): MatchedTargets {
   const { classes, queries, decoderDepth } = config
   const outcomes = classes + 1
-  let objects = 0
-  let weights = 0
-  for (const target of counted) {
-    if (target === null) continue
-    const { length } = target.labels
-    const matched = Math.min(queries, length)
-    objects += length
-    weights += matched + noObjectWeight * (queries - matched)
-  }
-  const boxWeight = 1 / Math.max(1, objects)
+  const weights = counted.matched + noObjectWeight * counted.unmatched
+  const boxWeight = 1 / Math.max(1, counted.objects)
   const rows = targets.length * decoderDepth * queries
   const values = {
     classes: new Float32Array(rows * outcomes),

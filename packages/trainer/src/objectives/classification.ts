@@ -1,6 +1,6 @@
 import { type ImageModel, ops, type Tensor, VitrineError } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
-import { tally } from "../metrics.ts"
+import { tally, tallyRows } from "../metrics.ts"
 import type { ClassWeightTotal } from "../options.ts"
 import { type Loss, rowLosses } from "./losses.ts"
 import type { Measure, Objective, Prepared } from "./objective.ts"
@@ -43,12 +43,13 @@ export function measureClasses(model: ImageModel, loss: Loss): Measure {
       return { logits, losses: rowLosses(logits, targets, loss) }
     },
     pass: () => {
-      const { add, result } = tally(model.classes)
+      const { addRows: add, result } = tally(model.classes)
       return {
-        async add({ images, targets, labels, weights }, run) {
+        async record({ images, targets, labels, weights }, run) {
           const { logits, losses } = await run({ images, targets })
-          add(logits?.data ?? [], losses?.data ?? [], labels, weights)
+          return tallyRows(logits?.data ?? [], losses?.data ?? [], labels, weights, model.classes)
         },
+        add,
         result,
       }
     },

@@ -16,7 +16,7 @@ import {
   VitrineError,
 } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
-import { tally } from "../metrics.ts"
+import { tally, tallyRows } from "../metrics.ts"
 import type { Objective, Prepared } from "./objective.ts"
 
 /** Levels of each channel in the predicted colours: 3 bits. */
@@ -77,14 +77,15 @@ export function maskedPatchObjective(config: ViTConfig, normalization: Normaliza
         return { logits: predictions, losses: ops.softmaxCrossEntropy(predictions, targets) }
       },
       pass: () => {
-        const { add, result } = tally(classes)
+        const { addRows: add, result } = tally(classes)
         return {
-          async add(batch, run) {
+          async record(batch, run) {
             const { inputs, labels } = prepare(batch, foldKey(keyFromSeed(0), "evaluation", batch.index))
             const { images, mask, targets, weights } = inputs
             const { logits, losses } = await run({ images, mask, targets })
-            add(logits?.data ?? [], losses?.data ?? [], labels, weights)
+            return tallyRows(logits?.data ?? [], losses?.data ?? [], labels, weights, classes)
           },
+          add,
           result,
         }
       },

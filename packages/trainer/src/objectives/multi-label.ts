@@ -1,5 +1,5 @@
 import { type ImageModel, VitrineError } from "@vitrine/core"
-import { type LabelEvaluation, labelTally } from "../labels.ts"
+import { type LabelEvaluation, type LabelTally, labelTally } from "../labels.ts"
 import { labelledInputs, weighted } from "./classification.ts"
 import { rowLosses } from "./losses.ts"
 import type { Measure, Objective } from "./objective.ts"
@@ -30,6 +30,8 @@ export function multiLabelObjective(
   }
 }
 
+type LabelRecord = Parameters<LabelTally["add"]>
+
 /**
  * Measures a model on images with several labels by loss, average precision and F1.
  * @throws VitrineError (config) for a model without classes.
@@ -46,10 +48,11 @@ export function measureLabels(model: ImageModel, threshold: number): Measure<Bat
     pass: () => {
       const { add, result } = labelTally(model.classes, threshold)
       return {
-        async add({ images, targets, weights }, run) {
+        async record({ images, targets, weights }, run): Promise<LabelRecord> {
           const { logits, losses } = await run({ images, targets })
-          add(logits?.data ?? [], losses?.data ?? [], targets, weights)
+          return [logits?.data ?? [], losses?.data ?? [], targets, weights]
         },
+        add: (record: LabelRecord) => add(...record),
         result,
       }
     },

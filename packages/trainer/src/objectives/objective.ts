@@ -21,10 +21,12 @@ export interface Objective<B extends Sized = Batch, E extends object = Evaluatio
    */
   readonly rows: (scope: Scope) => Rows
   /**
-   * Makes the inputs of one batch. `batches` are all micro-batches of the step: a loss that divides by a count divides
-   * by that of the whole step.
+   * What the losses of all other micro-batches of a step depend on in one of them, as plain data: a loss that divides by
+   * a count divides by that of the whole step.
    */
-  readonly prepare: (batch: B, key: Key, batches: readonly B[]) => Prepared | Promise<Prepared>
+  readonly share?: (batch: B) => Share
+  /** Makes the inputs of one batch. `shares` are those of all micro-batches of the step, if there are any. */
+  readonly prepare: (batch: B, key: Key, shares: readonly Share[]) => Prepared | Promise<Prepared>
   /**
    * Makes those inputs of `rows` that depend on its `hostValues`. If this function exists, the step is cut in two. The
    * host runs it between the two parts.
@@ -32,10 +34,13 @@ export interface Objective<B extends Sized = Batch, E extends object = Evaluatio
   readonly hostInputs?: (
     hostValues: Readonly<Record<string, HostTensor>>,
     batch: B,
-    batches: readonly B[],
+    shares: readonly Share[],
   ) => Inputs | Promise<Inputs>
   readonly measure: Measure<B, E>
 }
+
+/** What a micro-batch adds to a step, in numbers. */
+export type Share = Readonly<Record<string, number>>
 
 /** The losses of a batch as tensors. */
 export interface Rows {
@@ -68,9 +73,14 @@ export interface Measure<B extends Sized = Batch, E extends object = Evaluation>
 }
 
 /** A pass over validation data that collects figures. */
-export interface Pass<B extends Sized = Batch, E extends object = Evaluation> {
-  /** Adds a batch. `run` computes the outputs from inputs, and may be called several times. */
-  add(batch: B, run: (inputs: Inputs) => Promise<Readonly<Record<string, HostTensor>>>): Promise<void>
+export interface Pass<B extends Sized = Batch, E extends object = Evaluation, R = unknown> {
+  /**
+   * Measures a batch and changes nothing. `run` computes the outputs from inputs, and may be called several times.
+   * @returns a record as plain data, which `structuredClone` copies. Other processes may have made it.
+   */
+  record(batch: B, run: (inputs: Inputs) => Promise<Readonly<Record<string, HostTensor>>>): Promise<R>
+  /** Adds a record. Records come in the order of batches. */
+  add(record: R): void
   /** The figures of the pass. They are stored with a run. */
   result(): E
 }

@@ -2,6 +2,7 @@ import { cpus, totalmem } from "node:os"
 import { createRun, resumeRun, type RunFolder } from "@vitrine/checkpoint/node"
 import type { Backend } from "@vitrine/core"
 import { checkNewLength, type NewLength } from "../extension.ts"
+import type { Communicator } from "@vitrine/trainer"
 import type { RunPlace } from "../run.ts"
 import { checkFits } from "../plan/fit.ts"
 import { openBackend } from "./backends.ts"
@@ -36,10 +37,29 @@ export interface RunOptions extends NewLength {
   readonly checkpointEvery?: number | undefined
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * The processes that train together. Each calls `train` with the same options and its own communicator. Rank 0 alone
+   * writes and reads the run folder. The events of all ranks are equal, but for broken images, which each rank names
+   * that has read them, and for checkpoints, which are rank 0's.
+   */
+  readonly ranks?: Communicator | undefined
 }
 
 /** Opens the run folder that the options name. */
-export async function runFolder({
+export async function runFolder(options: RunOptions): Promise<RunPlace> {
+  const { ranks, ...own } = options
+  if (ranks === undefined) return ownFolder(own)
+  const place = await ownFolder(ranks.rank === 0 ? own : { ...own, ...guest })
+  // The others know of a resumed run what rank 0 has read.
+  const [config] = await ranks.gather(place.resumed?.config)
+  const resumed = config === undefined ? undefined : { config, checkpoint: undefined, damaged: [] }
+  return ranks.rank === 0 ? { ...place, ranks } : { ...place, resumed, ranks }
+}
+
+/** What other ranks than the first leave to it. */
+const guest = { out: undefined, resume: undefined, steps: undefined, epochs: undefined } as const
+
+async function ownFolder({
   out,
   resume,
   takeOver,
@@ -48,7 +68,7 @@ export async function runFolder({
   keepLast,
   memory = machineMemory(),
   ...length
-}: RunOptions): Promise<RunPlace> {
+}: Omit<RunOptions, "ranks">): Promise<RunPlace> {
   checkNewLength(length, resume !== undefined)
   const folderOptions = keepLast === undefined ? {} : { keepLast }
   const resumed = resume === undefined ? undefined : await resumeRun(resume, { ...folderOptions, takeOver })

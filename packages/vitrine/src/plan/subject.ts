@@ -116,7 +116,7 @@ export function planGraphs(subject: PlanSubject): PlanGraphs {
     steps: [...steps, ...update],
     evaluation: { graph: evaluationGraph(measure, options), batch },
     slots: trainingSlots(options),
-    accumulators: accumulates ? accumulatorSlots(options, levels) : {},
+    accumulators: accumulates ? accumulatorSlots(options, [...Array(levels).keys()]) : {},
     carried,
     parameters,
     learning: parameterCount(options.groups.flatMap((group) => group.parameters)),

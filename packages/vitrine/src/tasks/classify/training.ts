@@ -21,6 +21,7 @@ import {
 } from "@vitrine/data"
 import {
   type BrokenImageEvent,
+  type Communicator,
   classificationObjective,
   distillationObjective,
   type Evaluation,
@@ -33,7 +34,7 @@ import {
   type TrainInputs,
   trainingLoop,
 } from "@vitrine/trainer"
-import { microBatchSize, trainingOrder } from "../../order.ts"
+import { measuredOrder, trainingOrder } from "../../order.ts"
 import type { TrainingPlace } from "../../run.ts"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
 import type { ClassifierEvaluation, TrainEvent } from "./events.ts"
@@ -114,7 +115,7 @@ export async function* trainOn({
       broken.push(message)
     },
   }
-  const batches = (consumed: number): Promise<Loader> =>
+  const batches: TrainInputs["batches"] = (consumed, block) =>
     openLoader(dataset, {
       strict,
       knownBroken: brokenExamples.slice(),
@@ -122,7 +123,7 @@ export async function* trainOn({
         brokenExamples.push(each.example)
         broken.push(each.message)
       },
-      ...trainingOrder(order, consumed),
+      ...trainingOrder(order, consumed, block),
       transforms: trainingTransforms(recipe),
       smoothing,
       ...(mix === null ? {} : { mix }),
@@ -130,12 +131,11 @@ export async function* trainOn({
   const measured = validation ?? test
   const evaluation =
     measured &&
-    ((): Promise<Loader> =>
+    ((ranks?: Communicator): Promise<Loader> =>
       openLoader(measured, {
         ...reading,
         transforms: evaluationTransforms(preprocessingOf(recipe), config),
-        batchSize: microBatchSize(recipe),
-        epochs: 1,
+        ...measuredOrder(recipe, ranks),
       }))
   const model = imageModel(config)
   const unset = model.parameters.filter(({ name }) => initial?.[name] === undefined)

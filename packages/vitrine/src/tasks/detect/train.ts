@@ -15,7 +15,7 @@ import {
 } from "@vitrine/detection"
 import { trainingLoop } from "@vitrine/trainer"
 import { type NewLength, withLength } from "../../extension.ts"
-import { microBatchSize, trainingOrder } from "../../order.ts"
+import { measuredOrder, trainingOrder } from "../../order.ts"
 import { labelNames } from "../../origin.ts"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
@@ -155,14 +155,14 @@ export async function prepareDetector(
           truth: (example) => (validation?.dataset ?? dataset).objects(example),
         }),
         options: training,
-        batches: (consumed) => train.load({ ...loading, ...trainingOrder(order, consumed), transforms: augment }),
+        batches: (consumed, block) =>
+          train.load({ ...loading, ...trainingOrder(order, consumed, block), transforms: augment }),
         evaluation: validation
-          ? () =>
+          ? (ranks) =>
               validation.load({
                 ...loading,
-                batchSize: microBatchSize(recipe),
+                ...measuredOrder(recipe, ranks),
                 transforms: detectionEvaluation(imageSize),
-                epochs: 1,
               })
           : undefined,
         evaluateEvery,

@@ -11,7 +11,7 @@ import {
 } from "@vitrine/seq2seq"
 import { trainingLoop } from "@vitrine/trainer"
 import { type NewLength, withLength } from "../../extension.ts"
-import { microBatchSize, trainingOrder } from "../../order.ts"
+import { measuredOrder, microBatchSize, trainingOrder } from "../../order.ts"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
 import { imageSource, lineBatches, readableLines, readingFacts } from "./lines.ts"
@@ -132,10 +132,10 @@ export async function prepareReader(
         initial: initializeSeq2Seq(parameters, foldKey(keyFromSeed(training.seed), "init")),
         objective: textObjective(config, labelSmoothing),
         options: training,
-        batches: async (consumed) => loader(train.lines, trainingOrder(order, consumed)),
+        batches: async (consumed, block) => loader(train.lines, trainingOrder(order, consumed, block)),
         evaluation:
           validation && validation.lines.length > 0
-            ? async () => loader(validation.lines, { batchSize, epochs: 1 })
+            ? async (ranks) => loader(validation.lines, measuredOrder(recipe, ranks))
             : undefined,
         evaluateEvery,
         checkpointEvery,
