@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs"
+import type { Communicator } from "@vitrine/trainer"
 import { type RecipeRule, type RunSetup, type TrainEvent, type TrainOptions, VitrineError } from "vitrine"
 import { choose } from "./backends.ts"
 import { UsageError } from "./errors.ts"
@@ -27,6 +28,7 @@ export type ResumeOptions = Pick<
   | "backend"
   | "signal"
   | "memory"
+  | "ranks"
 >
 
 /** Trains a model of one task, or resumes a run. The options of resuming are the same for all tasks. */
@@ -54,29 +56,33 @@ export function defineTraining<V extends TrainValues, O extends ResumeOptions, S
   const trainAndShow = async (options: O | ResumeOptions, run: string, flags: TrainValues): Promise<number> => {
     const report = flags.json ? jsonReporter(run) : reporter(run, texts)
     if (!(await trainTo(train, options, flags, report))) return 130
-    if (!flags.json) await showResult(run, ending)
+    if (!flags.json && (options.ranks?.rank ?? 0) === 0) await showResult(run, ending)
     return 0
   }
   return {
     ...part,
-    async begin(flags: V, recipe, out) {
+    async begin(flags: V, recipe, out, ranks?: Communicator) {
       const { data, steps, epochs, seed, valFraction, keepLast, checkpointEvery, memory } = flags
       if (data === undefined)
         throw new UsageError(
           `train needs --data PATH${builtIn === undefined ? "" : ` (or --data ${builtIn})`}, or --resume RUN`,
         )
       if (steps !== undefined && epochs !== undefined) throw new UsageError("give --steps or --epochs, not both")
-      const run = { data, out, seed, valFraction, keepLast, checkpointEvery, memory }
+      const run = { data, out, seed, valFraction, keepLast, checkpointEvery, memory, ranks }
       return trainAndShow({ ...(await options(flags, recipe)), ...run }, out, flags)
     },
     async planned(flags: V, recipe) {
       const { data, seed, valFraction } = flags
       return { ...(await options(flags, recipe)), data, seed, valFraction }
     },
-    async resume(flags: TrainValues & { readonly workers?: number; readonly strict?: true }, resume) {
+    async resume(
+      flags: TrainValues & { readonly workers?: number; readonly strict?: true },
+      resume,
+      ranks?: Communicator,
+    ) {
       const { takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs, memory } = flags
       if (steps !== undefined && epochs !== undefined) throw new UsageError("give --steps or --epochs, not both")
-      const run = { resume, takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs, memory }
+      const run = { resume, takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs, memory, ranks }
       return trainAndShow(run, resume, flags)
     },
   }
@@ -108,6 +114,7 @@ export async function trainTo<O extends ResumeOptions, S extends RunSetup, E ext
     for (;;) {
       const { finished, lost } = await trainOnce(train, next, flags, report)
       if (lost === undefined) return finished
+      if (options.ranks !== undefined) throw lost
       note(`vitrine: ${printable(lost.message)}: that is done now`)
       next = { data, workers, strict, keepLast, checkpointEvery, memory, signal, resume }
     }

@@ -55,6 +55,21 @@ describe("train", () => {
     expect(stdout).toMatch(/model\.safetensors +the best model, of step [24]0, as timm loads it/)
   })
 
+  test("begins or goes on with the run of a folder by one command, and says how a batch is cut", async () => {
+    const cut = [...args, "--batch-size", "16", "--micro-batches", "4", "--resume", "auto"]
+    const same = (steps: string): ReturnType<typeof vitrine> =>
+      vitrine(["train", ...cut, "--steps", steps, "--out", at("auto")])
+    const first = await same("4")
+    expect(`${first.code} ${first.stderr}`).toMatch(/^0 [^]*4 steps of 16 images in 4 × 4 · adamw/)
+    const second = await same("6")
+    expect(`${second.code} ${second.stderr}`).toMatch(
+      /^0 vitrine: .*auto goes on by its own recipe; for a new run alone: .*--micro-batches[^]*Resuming at step 4/,
+    )
+    expect(await losses(at("auto"))).toHaveLength(6)
+    const nowhere = await vitrine(["train", ...cut])
+    expect(`${nowhere.code} ${nowhere.stderr}`).toContain("name the folder (--out FOLDER)")
+  })
+
   test("any checkpoint of it is a model, by its path or its step", async () => {
     const predict = async (...model: string[]): Promise<unknown> => {
       const { code, stdout, stderr } = await vitrine(["predict", join(golden, "grey.png"), "--json", ...model])

@@ -1,10 +1,14 @@
+import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
-import { type RecipeRule, taskOf } from "vitrine"
+import { type RecipeRule, type TaskName, taskOf } from "vitrine"
 import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { flagName, type Flags } from "../flags/flag.ts"
 import { groups, trainFlags } from "../flags/train.ts"
+import { note } from "../output.ts"
 import { builtInRecipes, loadRecipe } from "../recipes/load.ts"
+import { asRank, isLaunched, startRanks } from "../ranks.ts"
+import { printable } from "../show/text.ts"
 import { tasks } from "../tasks/index.ts"
 import { partsOf } from "../tasks/parts.ts"
 import type { TrainPart } from "../tasks/task.ts"
@@ -48,6 +52,7 @@ export async function train(): Promise<CommandDefinition> {
       ["vitrine train --task read --data mnist", "rows of digits into text"],
       ["vitrine train --task read --data lines", "lines/labels.tsv: a file, a tab and its text on each line"],
       ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
+      ["vitrine train --resume auto --out runs/flowers --data flowers", "begins, and goes on when it is run again"],
     ],
     notes() {
       const recipes = builtInRecipes()
@@ -59,24 +64,56 @@ export async function train(): Promise<CommandDefinition> {
         "nohup does not keep a run going, since Node takes SIGHUP again: setsid or tmux do."
       )
     },
-    async run(_, values, names) {
-      const { resume, recipe: source, data = "" } = values
-      if (resume !== undefined) {
-        const fixed = names.find((name) => all[name]?.resumable !== true)
-        if (fixed !== undefined)
-          throw new UsageError(
-            `${flagName(fixed)} cannot change a run that is resumed: it goes on by its own recipe; a new run can start from its weights (--from ${resume})`,
-          )
-        return parts.of(tasks[await taskOf(resume)], names, refusal).resume(values, resume)
-      }
-      if (values.takeOver) throw new UsageError("--take-over is for --resume RUN")
-      const recipe = source === undefined ? {} : await loadRecipe(source)
-      const name = values.task ?? taskOfRecipe(recipe)
-      const row = parts.rows.find(({ part }) => Object.hasOwn(part.objectives, name))
-      const part = parts.of(row?.task ?? tasks.classify, names, refusal)
-      return part.begin(values, recipe, values.out ?? freeFolder(join("runs", nameOf(data))))
+    async run(_, given, names) {
+      if ((given.ranks ?? 1) > 1 && !isLaunched()) return startRanks(given.ranks ?? 1)
+      return asRank(async (ranks, threads) => {
+        const values = { ...given, threads: given.threads ?? threads }
+        const { recipe: source, data = "" } = values
+        const isAuto = values.resume === "auto"
+        const find = async (): Promise<Resumed | undefined> => {
+          const path = isAuto ? begunRun(values.out) : values.resume
+          return path === undefined ? undefined : { path, task: await taskOf(path) }
+        }
+        // Rank 0 alone may have the run.
+        const [resumed] =
+          ranks === undefined ? [await find()] : await ranks.gather(ranks.rank === 0 ? await find() : undefined)
+        if (resumed !== undefined) {
+          const { path, task } = resumed
+          const fixed = names.filter((name) => all[name]?.resumable !== true && !(isAuto && name === "out"))
+          const [first] = fixed
+          if (first !== undefined && !isAuto)
+            throw new UsageError(
+              `${flagName(first)} cannot change a run that is resumed: it goes on by its own recipe; a new run can start from its weights (--from ${path})`,
+            )
+          if (first !== undefined)
+            note(
+              `vitrine: ${printable(path)} goes on by its own recipe; for a new run alone: ${fixed.map(flagName).join(", ")}`,
+            )
+          const own = isAuto ? names.filter((name) => !fixed.includes(name)) : names
+          return parts.of(tasks[task], own, refusal).resume(values, path, ranks)
+        }
+        if (values.takeOver && !isAuto) throw new UsageError("--take-over is for --resume RUN")
+        const recipe = source === undefined ? {} : await loadRecipe(source)
+        const name = values.task ?? taskOfRecipe(recipe)
+        const row = parts.rows.find(({ part }) => Object.hasOwn(part.objectives, name))
+        const part = parts.of(row?.task ?? tasks.classify, names, refusal)
+        return part.begin(values, recipe, values.out ?? freeFolder(join("runs", nameOf(data))), ranks)
+      })
     },
   })
+}
+
+/** A run that goes on, and what its model does. */
+interface Resumed {
+  readonly path: string
+  readonly task: TaskName
+}
+
+/** The run in the folder that `--resume auto` names, or undefined if it is still to begin. */
+function begunRun(out: string | undefined): string | undefined {
+  if (out === undefined)
+    throw new UsageError("--resume auto goes on with the run of a folder, or begins it: name the folder (--out FOLDER)")
+  return existsSync(join(out, "config.json")) ? out : undefined
 }
 
 const fewImages = `Fewer than 5,000 images, without a model of your own (--model, --dim …), get what serves few images: a small Vision

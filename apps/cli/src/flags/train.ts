@@ -36,12 +36,19 @@ export const trainFlags = {
   resume: {
     group: run,
     value: "<run>",
-    help: "go on with an interrupted run, by its own recipe and data",
+    help: 'go on with an interrupted run, by its own recipe and data; "auto": with that of --out, or begin it',
     resumable: true,
   },
   takeOver: {
     group: run,
     help: "with --resume: though another process may write the run, such as one of a container that is gone",
+    resumable: true,
+  },
+  ranks: {
+    group: run,
+    value: "<n>",
+    help: "processes on this machine that share each step's micro-batches, by mpirun; or start the command by mpirun or srun",
+    parse: integerValue(1),
     resumable: true,
   },
   seed: { group: run, value: "<n>", help: "decides everything random; default: 0", parse: integerValue(0) },

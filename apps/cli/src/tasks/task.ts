@@ -1,4 +1,5 @@
 import type { Backend, HostTensor } from "@vitrine/core"
+import type { Communicator } from "@vitrine/trainer"
 import type { CommandEntry } from "../command.ts"
 import type { Flags, FlagValues } from "../flags/flag.ts"
 import type { Figures, FiguresOptions } from "../show/figures.ts"
@@ -27,11 +28,11 @@ export interface TrainPart extends Part {
   /** The values of `--task` for such a model, and what each learns. */
   readonly objectives: Readonly<Record<string, string>>
   /** Trains in a new folder. Returns the exit code. */
-  begin(flags: FlagValues, recipe: object | RecipeRule, folder: string): Promise<number>
+  begin(flags: FlagValues, recipe: object | RecipeRule, folder: string, ranks?: Communicator): Promise<number>
   /** The options of the training that the flags describe. */
   planned(flags: FlagValues, recipe: object | RecipeRule): Promise<TaskTrainOptions>
   /** Resumes a run. Returns the exit code. */
-  resume(flags: FlagValues, folder: string): Promise<number>
+  resume(flags: FlagValues, folder: string, ranks?: Communicator): Promise<number>
 }
 
 export interface EvalPart extends Part {
