@@ -31,7 +31,7 @@ const config = vitConfig({
   stochasticDepth: 0.2,
 })
 const size = 2
-const microBatches = 8
+const microBatches = 4
 
 function makeBatch(index: number): Batch {
   const random = randomStream(foldKey(keyFromSeed(7), index))
