@@ -61,6 +61,7 @@ export const sections = [
         "isolation",
         "docker",
         "cluster",
+        "ranks",
       ]),
     ],
   },

@@ -12,6 +12,7 @@ import { train, trainDetector, trainReader } from "../src/node.ts"
 
 const stored = (path: string): string => fileURLToPath(new URL(`stored/data/${path}`, import.meta.url))
 const short = { steps: 4, evaluateEvery: 2, batchSize: 4, microBatches: 4, ema: 0.9, clip: 0.5 }
+const { ema: _ema, ...plain } = short
 const vit = { imageSize: [16, 16], patchSize: [8, 8], dim: 8, depth: 1, heads: 2, mlpDim: 8, dropout: 0.1 } as const
 const backbone = {
   kind: "resnet",
@@ -42,7 +43,7 @@ const tasks: Readonly<Record<string, Run>> = {
       ...options,
       ...(place.resume === undefined && {
         data: stored("scenes/annotations.json"),
-        recipe: { ...short, model: detr, imageSize: [32, 32] },
+        recipe: { ...plain, model: detr, imageSize: [32, 32] },
       }),
       ...place,
     }),
