@@ -66,8 +66,8 @@ export interface TrainingPlace {
 /** A task that is ready to train. */
 export interface PreparedTask<Setup, Evaluation extends object> {
   readonly setup: Setup
-  /** The training as a plan, for tasks that have plans. */
-  readonly plan?: () => Promise<RunPlan>
+  /** The training as a plan, in Node. */
+  readonly plan: () => Promise<RunPlan>
   events(place: TrainingPlace): AsyncIterable<TrainEvent<Evaluation>>
 }
 
@@ -97,8 +97,7 @@ export async function* runTask<Setup extends object, Evaluation extends object>(
       },
       writeRecord: place.writeRecord,
     })
-    if (plan !== undefined && engine !== undefined && place.checkMemory !== undefined)
-      await place.checkMemory(await plan(), engine)
+    if (engine !== undefined && place.checkMemory !== undefined) await place.checkMemory(await plan(), engine)
     yield {
       type: "setup",
       run: place.path(),

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { familyOf, timmModel } from "@vitrine/checkpoint"
 import { forwardFlops, parameterCount, vitVariant } from "@vitrine/core"
 import { detr, detrConfig, detrParameters } from "@vitrine/detection"
@@ -21,6 +22,8 @@ const { classifiers, detectors } = golden("plan").json as {
   readonly classifiers: readonly (Counted & { readonly architecture: string })[]
   readonly detectors: readonly (Counted & { readonly name: string })[]
 }
+
+const lines = fileURLToPath(new URL("stored/data/lines", import.meta.url))
 
 /** The parameters and operations of a plan, as sums over its parts. */
 function totals(subject: Pick<PlanSubject, "parameters" | "image" | "forward">): Pick<Counted, "parameters" | "flops"> {
@@ -133,7 +136,7 @@ describe("a plan", () => {
     expect(larger.memory.parts.activations).toBeGreaterThan(3 * planned.memory.parts.activations)
   })
 
-  it("is made for published models without data, and for detectors", async () => {
+  it("is made without data for published models and readers, and for detectors", async () => {
     const { parameters } = await plannedSubject({ options: { recipe: { model: "vit_tiny_patch16_224" } } })
     expect(parameterCount(parameters)).toBe(5_717_416)
     const detector = await plan(
@@ -142,9 +145,12 @@ describe("a plan", () => {
     )
     expect(detector.parts.map(({ name }) => name)).toContain("transformer.decoder")
     const planned = await plan({ options: { recipe: { model: "Ti/16" } } }, { variants: false })
-    expect([planned.assumedData, detector.assumedData]).toEqual([
+    const reader = await plan({ task: "read" }, { variants: false })
+    expect(reader.parts.map(({ name }) => name)).toContain("decoder.layers")
+    expect([planned.assumedData, detector.assumedData, reader.assumedData]).toEqual([
       "ImageNet-1k: 1,281,167 images of 1,000 classes",
       null,
+      "rows of 1 to 5 of MNIST's digits: 18,000 lines of 28 × 140 pixels",
     ])
   })
 
@@ -206,6 +212,10 @@ describe("a run that does not fit", () => {
   it.each([
     ["classify", { data: "shapes", recipe: { model: small, batchSize: 64, steps: 2 } }],
     ["detect", { data: "scenes", recipe: { model: { encoderDepth: 1, decoderDepth: 1 }, batchSize: 512, steps: 2 } }],
+    [
+      "read",
+      { data: lines, recipe: { task: "read", model: { imageSize: [64, 512], dim: 128 }, batchSize: 8, steps: 2 } },
+    ],
   ] as const)("says so before its first step, with ways that fit: %s", async (task, options) => {
     const subject = await plannedSubject({ task, options })
     const memory = 0.9 * (await plannedPeak(subject, {}))

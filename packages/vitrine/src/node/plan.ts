@@ -20,7 +20,7 @@ export interface PlannedTraining {
  *
  *     const { parameters, memory } = await plan({ options: { recipe: { model: "L/16", batchSize: 32 } } })
  *
- * @throws VitrineError (config, file) for data or a recipe that cannot be trained, and for a task without plans
+ * @throws VitrineError (config, file) for data or a recipe that cannot be trained
  */
 export async function plan(training: PlannedTraining, target: PlanTarget = {}): Promise<Plan> {
   return planOf(await plannedSubject(training), target)
@@ -30,7 +30,6 @@ export async function plan(training: PlannedTraining, target: PlanTarget = {}): 
 export async function plannedSubject({ task: name = "classify", options = {} }: PlannedTraining): Promise<PlanSubject> {
   const task = await tasks[name]()
   const { plan: plans } = task
-  if (plans === undefined) throw new VitrineError("config", `there are no plans for the task ${name}`)
   const { data, recipe = {} } = options
   if (data === undefined) return { ...plans.subject(await plans.withoutData(recipe)), assumedData: plans.assumedData }
   const events = task.train({ ...options, out: undefined, backend: absentBackend })

@@ -52,8 +52,8 @@ export interface Task {
    * @param file the file's name in errors
    */
   recordOf(json: unknown, file: string): RunOrigin | null
-  /** The plans of trainings, for tasks that have them. */
-  readonly plan?: TaskPlan
+  /** The plans of trainings. */
+  readonly plan: TaskPlan
 }
 
 /** How trainings of a task are planned. */

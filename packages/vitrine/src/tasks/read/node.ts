@@ -3,6 +3,7 @@ import { evaluateReader } from "./node/evaluate.ts"
 import { exportReader } from "./node/export.ts"
 import { loadReader } from "./node/load.ts"
 import { trainReader } from "./node/train.ts"
+import { readerPlan } from "./plan.ts"
 import { resolveReadingRecipe } from "./recipe.ts"
 import { readingRecordOf } from "./record.ts"
 
@@ -17,4 +18,5 @@ export const read: Task = {
   exportModel: exportReader,
   resolveRecipe: resolveReadingRecipe,
   recordOf: (json, file) => readingRecordOf(json, file)?.record ?? null,
+  plan: readerPlan,
 }

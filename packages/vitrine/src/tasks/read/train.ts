@@ -124,6 +124,7 @@ export async function prepareReader(
       recipe,
       extensions: record?.extensions,
     },
+    plan: async () => (await import("./plan.ts")).readerRun(recipe),
     events: (place) =>
       trainingLoop<TextBatch, TextEvaluation>({
         ...place,
