@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { defaultClientConditions, defineConfig, type Plugin } from "vite"
 import { mathml } from "./build/mathml.ts"
 import { ownPageScript } from "./build/own-page.ts"
-import { pages } from "./build/pages.ts"
+import { backbone, pages } from "./build/pages.ts"
 
 /** Headers for paths of the site. */
 interface PathHeaders {
@@ -40,7 +40,7 @@ const hostHeaders: Plugin = {
 }
 
 export default defineConfig({
-  plugins: [mathml(), pages(), hostHeaders],
+  plugins: [mathml(), backbone(), pages(), hostHeaders],
   resolve: { conditions: ["@vitrine/source", ...defaultClientConditions] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   optimizeDeps: { exclude: ["onnxruntime-web"] },

@@ -1,5 +1,6 @@
 import { findCheckpoint } from "@vitrine/checkpoint/node"
 import type { PullProgress } from "vitrine"
+import { shippedModel } from "./shipped.ts"
 import { UsageError } from "./errors.ts"
 import { errorColors, note, statusLine } from "./output.ts"
 import { bytes, duration, percent, printable } from "./show/text.ts"
@@ -12,15 +13,18 @@ export interface LocalModel {
 }
 
 /**
- * Finds a model on this machine. A hub model, `hf:owner/name`, is fetched first.
+ * Finds a model on this machine. A hub model, `hf:owner/name`, is fetched first. `vitrine:name` came with the command.
  * @param checkpoint the checkpoint of a run; by default the model that the run publishes
  */
 export async function localModel(model: string, checkpoint?: "last" | "best" | number): Promise<LocalModel> {
+  const shipped = shippedModel(model)
   if (checkpoint !== undefined) {
+    if (shipped !== null) throw new UsageError(`--checkpoint is for run folders, and ${model} came with the command`)
     if (model.startsWith("hf:")) throw new UsageError(`--checkpoint is for run folders, and ${model} is of the hub`)
     const { path } = await findCheckpoint(model, checkpoint)
     return { name: path, path }
   }
+  if (shipped !== null) return { name: shipped, path: shipped }
   return model.startsWith("hf:") ? fetchModel(model) : { name: model, path: model }
 }
 

@@ -95,3 +95,20 @@ test.each(["masked-patch", "deit"])("the recipe %s is built in", async (name) =>
   const { setup } = await train(`recipe-${name}`, "--recipe", name, ...small, ...short, ...teacher)
   expect(setup).toMatchObject({ recipe: { task: name === "deit" ? "classify" : name } })
 })
+
+test("a model of photographs comes with the command, by a name of its own", async () => {
+  const { setup } = await train("photographs", "--from", "vitrine:cifar10-hybrid", "--per-class", "2", "--steps", "1")
+  expect(setup).toMatchObject({ from: { newHead: true }, recipe: { config: { imageSize: [32, 32], dim: 128 } } })
+  const probed = await vitrine(["probe", "vitrine:cifar10-hybrid", "--data", data, "--methods", "nearest", "--json"])
+  expect(JSON.parse(probed.stdout)).toMatchObject({ model: "vitrine:cifar10-hybrid", data: [{ width: 128 }] })
+  expectFault(
+    await vitrine(["probe", "vitrine:cat", "--data", data]),
+    /vitrine:cat: no such model comes with the command: name vitrine:cifar10-hybrid/,
+    2,
+  )
+  expectFault(
+    await vitrine(["predict", "vitrine:cifar10-hybrid", "x.png", "--checkpoint", "last"]),
+    /--checkpoint is for run folders, and vitrine:cifar10-hybrid came with the command/,
+    2,
+  )
+})

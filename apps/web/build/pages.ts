@@ -5,11 +5,38 @@ import type { Plugin, Rolldown } from "vite"
 
 const publicFolder = new URL("../public", import.meta.url).pathname
 
-/** The files that are served as they are: all but the one that only hosts read. */
-function publicFiles(): string[] {
+/** The model whose features the Train room teaches comes with the recipes, where the command has it too. */
+const backboneFolder = new URL("../../../recipes/models/cifar10-hybrid", import.meta.url).pathname
+
+const backboneFiles = ["config.json", "model.safetensors", "about.json"].map(
+  (name) => [`backbone/${name}`, join(backboneFolder, name)] as const,
+)
+
+/** The files that are served as they are, by their paths on the site: all but the one that only hosts read. */
+function servedFiles(): ReadonlyMap<string, string> {
   const files = readdirSync(publicFolder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  const paths = files.map((entry) => relative(publicFolder, join(entry.parentPath, entry.name)).split(sep).join("/"))
-  return paths.filter((path) => path !== "_headers").sort()
+  const paths = files.map((entry) => join(entry.parentPath, entry.name))
+  const ofPublic = paths.map((file) => [relative(publicFolder, file).split(sep).join("/"), file] as const)
+  const named = [...ofPublic, ...backboneFiles].filter(([path]) => path !== "_headers")
+  return new Map(named.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Serves the files of the backbone in development, and copies them into the build. */
+export function backbone(): Plugin {
+  return {
+    name: "vitrine:backbone",
+    configureServer(server) {
+      server.middlewares.use((request, response, next) => {
+        const [, file] = backboneFiles.find(([path]) => request.url === `${server.config.base}${path}`) ?? []
+        if (file === undefined) next()
+        else response.end(readFileSync(file))
+      })
+    },
+    generateBundle() {
+      for (const [fileName, file] of backboneFiles)
+        this.emitFile({ type: "asset", fileName, source: readFileSync(file) })
+    },
+  }
 }
 
 /** The bytes of a file of the build. */
@@ -60,10 +87,10 @@ export function pages(): Plugin {
         const first = Object.keys(bundle).find((file) => /^assets\/first-.*\.json$/.test(file))
         if (first === undefined) throw new Error("the build has no values of the first figure")
         const assets = Object.keys(bundle).filter((file) => file.startsWith("assets/"))
-        const served = publicFiles()
+        const served = servedFiles()
         const sizes = [
           ...assets.map((file) => sizeOf(bundle[file])),
-          ...served.map((file) => statSync(join(publicFolder, file)).size),
+          ...Array.from(served.values(), (file) => statSync(file).size),
         ]
         const head = [
           `<link rel="preload" href="${base}${first}" as="fetch" crossorigin />`,
@@ -74,10 +101,10 @@ export function pages(): Plugin {
         page.source = String(page.source).replace("<script", `${head.join("\n    ")}\n    <script`)
         for (const room of rooms) this.emitFile({ type: "asset", fileName: `${room}/index.html`, source: page.source })
         const hash = createHash("sha256").update(page.source).update(assets.join())
-        for (const file of served) hash.update(readFileSync(join(publicFolder, file)))
+        for (const file of served.values()) hash.update(readFileSync(file))
         const version = hash.digest("hex").slice(0, 16)
         const shell = ["", ...rooms.map((room) => `${room}/`), "icon.svg", "manifest.webmanifest"]
-        const files = new Set([...shell, ...assets, ...served])
+        const files = new Set([...shell, ...assets, ...served.keys()])
         const addresses = (names: Iterable<string>): string[] => Array.from(names, (file) => base + file)
         const script = readFileSync(new URL("service-worker.js", import.meta.url), "utf8")
         const constants = { prefix: `vitrine ${base} `, version, shell: addresses(shell), files: addresses(files) }

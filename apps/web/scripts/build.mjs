@@ -1,6 +1,6 @@
 // Builds the site: node scripts/build.mjs [--url ADDRESS] [--base /folder/] [--backbone FOLDER|hf:owner/name]
 // --url: the address of the site. Its pages then say to other sites what they are, with a picture (`og:` tags).
-// --backbone: the model whose features the Train room teaches, in float16. Without it the site has the one in public/backbone.
+// --backbone: the model whose features the Train room teaches, in float16. Without it the site has recipes/models/cifar10-hybrid.
 import { createHash } from "node:crypto"
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"

@@ -119,7 +119,8 @@ function begunRun(out: string | undefined): string | undefined {
 const fewImages = `Fewer than 5,000 images, without a model of your own (--model, --dim …), get what serves few images: a small Vision
 Transformer behind the first convolution of a ResNet, images of at most 96 pixels, moved or cropped and mirrored, CutMix,
 smoothing 0.1, a rate of 0.002, and at least 1,500 steps. Where neither --steps nor --epochs is given, every run has at
-least 100 steps.
+least 100 steps. Better still is a model that has seen many images. A small one comes with the command: see what it is
+worth by "vitrine probe vitrine:cifar10-hybrid --data FOLDER", and start from it by --from vitrine:cifar10-hybrid.
 `
 
 /**

@@ -3,7 +3,7 @@ import type { Flags } from "./flag.ts"
 import { checkpointValue } from "./values.ts"
 
 export const modelHelp =
-  "a run folder, one of timm's or Hugging Face's, a .safetensors or .npz file, or hf:owner/name[@revision]"
+  "a run folder, one of timm's or Hugging Face's, a .safetensors or .npz file, hf:owner/name[@revision], or vitrine:cifar10-hybrid"
 
 export const imagesHelp =
   "image files, folders of them, or data: an archive, a table, Parquet, WebDataset, hf:datasets/owner/name"

@@ -157,7 +157,7 @@ export const modelFlags = {
   from: {
     group: run,
     value: "<model>",
-    help: "start from the weights of a run, a published model, or hf:owner/name",
+    help: "start from the weights of a run, a published model, hf:owner/name, or vitrine:cifar10-hybrid",
   },
   imageSize: {
     group: model,

@@ -5,6 +5,7 @@ import { parameterCount, VitrineError } from "@vitrine/core"
 import { isHead, parameterGroups } from "@vitrine/trainer"
 import type { ClassifierEvaluation, ResolvedRecipe, SetupEvent } from "vitrine"
 import { errorColors } from "../../output.ts"
+import { photographModel } from "../../shipped.ts"
 import {
   fewValidation,
   field,
@@ -154,7 +155,9 @@ export const ending: Ending = {
       ...(curve.evaluations.length > 0 ? [`eval --model ${run}`] : []),
       `predict --model ${run} IMAGE …`,
       `inspect ${run} IMAGE …`,
-      ...(isFew ? [`train --data ${data} --from ${startModel}`, `probe --model ${startModel} --data ${data}`] : []),
+      ...(isFew
+        ? [`probe --model ${photographModel} --data ${data}`, `train --data ${data} --from ${startModel}`]
+        : []),
     ]
   },
 }
