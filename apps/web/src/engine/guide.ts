@@ -24,6 +24,7 @@ import { guideBackend, retryOnNewDevice } from "./backend.ts"
 import { convolutionGraph, largestDifference } from "./convolution.ts"
 import { type FirstFile, fetchFirstFile } from "./first-file.ts"
 import type { Hybrid, HybridTrace } from "./hybrid.ts"
+import type { openSecond, SecondAnswer } from "./second.ts"
 import { normOrders, type NormOrders } from "./norm-order.ts"
 import { floats, type Values, valuesOf } from "./values.ts"
 
@@ -95,6 +96,8 @@ export interface Guide {
   normOrders(): Promise<NormOrders>
   /** Traces the last picture in the guide's hybrid model. */
   hybrid(): Promise<HybridTrace>
+  /** What the site's model of photographs says of the last picture, or null if that model has no classes. */
+  second(): Promise<SecondAnswer | null>
 }
 
 interface OpenModel {
@@ -111,13 +114,18 @@ interface OpenModel {
 /** A picture in the format of the model's input. */
 interface Picture extends Pick<Trace, "pixels" | "label"> {
   readonly input: Float32Array
+  readonly source: Drawing | Blob
 }
 
-/** @param folder the address of the guide's model */
-export function createGuide(folder: string): Guide {
+/**
+ * @param folder the address of the guide's model
+ * @param secondFolder that of the model of photographs
+ */
+export function createGuide(folder: string, secondFolder: string): Guide {
   let loading: Promise<OpenModel> | undefined
   let stepping: Promise<Program> | undefined
   let hybrid: Promise<Hybrid> | undefined
+  let second: ReturnType<typeof openSecond> | undefined
   /** The parameters at the last read. After a change of device, the new model starts from them. */
   let latest: Readonly<Record<string, Values>> | undefined
   let picture: Picture | undefined
@@ -136,6 +144,7 @@ export function createGuide(folder: string): Guide {
         loading = undefined
         stepping = undefined
         hybrid = undefined
+        second = undefined
       },
     )
   const readParameters = async ({ state, parameters }: OpenModel): Promise<Record<string, Values>> => {
@@ -177,7 +186,7 @@ export function createGuide(folder: string): Guide {
       const pixels = Uint8Array.from(input, (value, i) =>
         Math.round(255 * (value * elementAt(std, i % 3) + elementAt(mean, i % 3))),
       )
-      picture = { input, pixels, label: source instanceof Blob ? null : source.label }
+      picture = { input, pixels, source, label: source instanceof Blob ? null : source.label }
       return retrace()
     },
     retrace,
@@ -235,6 +244,17 @@ export function createGuide(folder: string): Guide {
           throw error
         })
         return (await hybrid).trace(currentPicture().pixels)
+      }),
+    second: () =>
+      onModel(async () => {
+        const { openSecond } = await import("./second.ts")
+        second ??= openSecond(secondFolder).catch((error: unknown) => {
+          second = undefined
+          throw error
+        })
+        const { source } = currentPicture()
+        const answer = await second
+        return answer(source instanceof Blob ? source : { ...source, channels: 3, data: source.pixels })
       }),
   }
 }

@@ -11,13 +11,14 @@ import type { Teaching } from "./teaching.ts"
 import type { Training } from "./training.ts"
 
 const model = `${import.meta.env.BASE_URL}model/`
+const backbone = `${import.meta.env.BASE_URL}backbone/`
 
 let teaching: (Teaching & ProxyMarked) | undefined
 
 /** Fetches the code that teaches at the first call. */
 async function teach(): Promise<Teaching & ProxyMarked> {
   const { createTeaching } = await import("./teaching.ts")
-  teaching ??= proxy(createTeaching(`${import.meta.env.BASE_URL}backbone/`))
+  teaching ??= proxy(createTeaching(backbone))
   return teaching
 }
 
@@ -37,7 +38,7 @@ async function detect(): Promise<Detection & ProxyMarked> {
 const engine = {
   chooseBackend,
   watchFiles,
-  guide: proxy(createGuide(model)),
+  guide: proxy(createGuide(model, backbone)),
   family: async (): Promise<Variant[]> => (await import("./family.ts")).family(),
   training: proxy(late<Training>(async () => (await import("./training.ts")).createTraining())),
   inspection: proxy(late<Inspection>(async () => (await import("./inspection.ts")).createInspection(model))),

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { Picture } from "../figures/picture.tsx"
 import { strings } from "../strings/index.ts"
+import { Second } from "./second.tsx"
 import { drawings, drop, pick, picked, redraw } from "./state.ts"
 
 /** A choice of drawings, and an area for a dropped picture. */
@@ -59,6 +60,7 @@ export function Picker(): JSX.Element {
           {guide.privacy} {guide.license}
         </small>
       </div>
+      <Second />
     </div>
   )
 }

@@ -18,6 +18,8 @@ export const trace: Signal<Trace | null> = signal(null)
 export const drawings: Signal<readonly Drawing[]> = signal([])
 /** The index of the chosen drawing, or null for the reader's own picture. */
 export const picked: Signal<number | null> = signal(0)
+/** The number of pictures that the reader has given. */
+export const dropped: Signal<number> = signal(0)
 /** The losses of the reader's steps on the present picture. The first one is that before any step. */
 export const losses: Signal<readonly number[]> = signal([])
 export const lastStep: Signal<GradientStep | null> = signal(null)
@@ -144,7 +146,10 @@ export function pick(index: number): Promise<void> {
 export function drop(file: Blob): Promise<void> {
   return attempt(async () => {
     await tracePicture(file)
-    picked.value = null
+    batch(() => {
+      picked.value = null
+      dropped.value++
+    })
   })
 }
 

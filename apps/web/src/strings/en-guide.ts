@@ -395,4 +395,11 @@ export const guide: GuideTexts = {
   greatest: (difference) => `The greatest difference between the two is ${difference}.`,
   privacy: "Your picture stays on this device.",
   license: "Drawings by the project, Apache-2.0.",
+  second: {
+    says: "A second model, which has seen photographs, says:",
+    none: "none of these",
+    sees: (side, classes) =>
+      `It sees your picture squeezed to ${side} × ${side} pixels.${classes === null ? "" : ` It knows ${classes}.`} All figures below are of the first model, which knows the drawings alone.`,
+  },
+  photoClasses: {},
 }

@@ -107,6 +107,15 @@ export interface GuideTexts {
   readonly greatest: (difference: string) => string
   readonly privacy: string
   readonly license: string
+  /** What the model of photographs says of the reader's picture. */
+  readonly second: {
+    readonly says: string
+    readonly none: string
+    /** The side at which it sees a picture, and its classes where they are few. */
+    readonly sees: (side: number, classes: string | null) => string
+  }
+  /** The classes of the model of photographs, by their names in its files. */
+  readonly photoClasses: Readonly<Record<string, string>>
 }
 
 export type LabelId =

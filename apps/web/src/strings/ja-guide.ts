@@ -393,4 +393,22 @@ export const guide: GuideTexts = {
   greatest: (difference) => `二つの差は最大で ${difference} です。`,
   privacy: "画像はこの端末の外に出ません。",
   license: "絵はプロジェクトが描いたもの（Apache-2.0）。",
+  second: {
+    says: "写真を見てきた二つ目のモデルの答え：",
+    none: "このどれでもない",
+    sees: (side, classes) =>
+      `このモデルは画像を ${side} × ${side} 画素に縮めて見ます。${classes === null ? "" : `知っているのは ${classes} です。`}下の図はすべて、絵だけを知る一つ目のモデルのものです。`,
+  },
+  photoClasses: {
+    airplane: "飛行機",
+    automobile: "自動車",
+    bird: "鳥",
+    cat: "猫",
+    deer: "鹿",
+    dog: "犬",
+    frog: "蛙",
+    horse: "馬",
+    ship: "船",
+    truck: "トラック",
+  },
 }

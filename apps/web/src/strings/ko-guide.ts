@@ -390,4 +390,22 @@ export const guide: GuideTexts = {
   greatest: (difference) => `둘의 차이는 최대 ${difference}입니다.`,
   privacy: "이미지는 이 기기를 떠나지 않습니다.",
   license: "그림은 프로젝트가 그린 것입니다(Apache-2.0).",
+  second: {
+    says: "사진을 보아 온 두 번째 모델의 답:",
+    none: "이 가운데 없음",
+    sees: (side, classes) =>
+      `이 모델은 이미지를 ${side} × ${side} 픽셀로 줄여서 봅니다.${classes === null ? "" : ` 아는 것은 ${classes}입니다.`} 아래 그림은 모두 그림만 아는 첫 번째 모델의 것입니다.`,
+  },
+  photoClasses: {
+    airplane: "비행기",
+    automobile: "자동차",
+    bird: "새",
+    cat: "고양이",
+    deer: "사슴",
+    dog: "개",
+    frog: "개구리",
+    horse: "말",
+    ship: "배",
+    truck: "트럭",
+  },
 }

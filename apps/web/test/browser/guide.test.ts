@@ -153,6 +153,25 @@ test("draws what the model computes for a dropped photo", async () => {
   expect(reader.faults).toEqual([])
 })
 
+test("a model of photographs names a dropped cat, and says of a drawing that it is none of its classes", async () => {
+  const say = page.locator("[data-second]")
+  // A photograph of tensorflow/tfjs (Apache-2.0), made smaller.
+  await page.locator("#data input[type=file]").setInputFiles(new URL("cat.jpg", import.meta.url).pathname)
+  await expect.poll(() => say.getAttribute("data-second")).toBe("cat")
+  await page.getByText("It sees your picture squeezed to 32 × 32 pixels.").waitFor()
+  const drawing = await page
+    .locator(".drawing canvas")
+    .nth(4)
+    .evaluate((canvas) => {
+      if (!(canvas instanceof HTMLCanvasElement)) throw new Error("no canvas")
+      return canvas.toDataURL("image/png").split(",")[1] ?? ""
+    })
+  const buffer = Buffer.from(drawing, "base64")
+  await page.locator("#data input[type=file]").setInputFiles({ name: "drawing.png", mimeType: "image/png", buffer })
+  await expect.poll(() => say.getAttribute("data-second")).toBe("none")
+  expect(reader.faults).toEqual([])
+})
+
 test("goes on teaching the label that it began with, whatever the model says by then", async () => {
   const dropped = await pixelsOf(page)
   await page.locator(".drawing input").nth(2).check()

@@ -117,9 +117,15 @@ test("two fingers enlarge the page where they lie on a figure", async () => {
   await expect.poll(pageScale).toBeGreaterThan(1.5)
 })
 
-test("a link to a step opens the page at that step", async () => {
+test("a link to a step opens the page at that step over a slow network", async () => {
   const wide = { viewport: { width: 1280, height: 800 } }
-  const { page: reader, close } = await site.open("/#predict", wide)
+  const { page: reader, close } = await site.open("/icon.svg", wide)
+  const network = await reader.context().newCDPSession(reader)
+  await network.send("Network.enable")
+  const [downloadThroughput, uploadThroughput] = [1.6e6 / 8, 750e3 / 8]
+  const conditions = { offline: false, latency: 150, downloadThroughput, uploadThroughput }
+  await network.send("Network.emulateNetworkConditions", conditions)
+  await reader.goto(`${site.address}/#predict`)
   await ready(reader)
   await visit(reader, "predict")
   await expect.poll(() => topOf(reader, "predict")).toBeCloseTo(72, -1)

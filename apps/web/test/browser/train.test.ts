@@ -188,6 +188,19 @@ test("trains on nothing where the last folder cannot be read, nor on pictures th
   await page.getByRole("alert").filter({ hasText: "no pictures have been read" }).waitFor()
 })
 
+test("says that pictures are those it learns from where none are held out, and the truth beside a wrong guess", async () => {
+  await chooseZip(page, "two.zip", (path) => `two/${path.split("/")[0]}/1.png`)
+  await page.getByText("two: 2 pictures to learn from").waitFor()
+  await trainToEnd({ Steps: 1, "Pictures a step": 2 })
+  await page
+    .getByRole("heading", { name: "What it says of the pictures it learns from, for none are held out" })
+    .waitFor()
+  const wrong = page.locator(".sample.wrong")
+  const told = await wrong.locator("small").allTextContents()
+  expect(told.length).toBe(await wrong.count())
+  for (const text of told) expect(text).toMatch(/box|line/)
+})
+
 test("takes the classes from the folders, and nothing else for a class", async () => {
   await chooseZip(page, "flat.zip", (path) => `flat/${path.replace("/", "-")}`)
   await page.getByRole("alert").filter({ hasText: 'all its images are of one class, "flat"' }).waitFor()
