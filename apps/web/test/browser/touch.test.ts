@@ -104,6 +104,27 @@ test("the contents lead to a step, and stay on it while figures above it are dra
   await expect.poll(() => contents.textContent()).toContain("The class token, taken out")
 })
 
+test("nothing lies over a control on a small phone", async () => {
+  await page.setViewportSize({ width: 360, height: 740 })
+  for (const id of ["data", "embed", "softmax", "rows", "repeat", "loss", "hybrid"]) {
+    await visit(page, id)
+    const covered = await page.locator(`#${id} :is(button, select, input, summary)`).evaluateAll((all) =>
+      all.flatMap((control) => {
+        const shown = control.closest("label") ?? control
+        shown.scrollIntoView({ block: "center", behavior: "instant" })
+        const { left, top, width, height } = shown.getBoundingClientRect()
+        const [x, y] = [left + width / 2, top + height / 2]
+        // A grid of buttons scrolls sideways by itself.
+        if (width === 0 || x < 0 || x > innerWidth) return []
+        const over = document.elementFromPoint(x, y)
+        return over !== null && shown.contains(over) ? [] : [`${shown.outerHTML.slice(0, 80)} under ${over?.className}`]
+      }),
+    )
+    expect(covered, id).toEqual([])
+  }
+  await page.setViewportSize({ width: 390, height: 844 })
+})
+
 test("two fingers enlarge the page where they lie on a figure", async () => {
   await visit(page, "patches")
   // Figures that are drawn late move those below.
