@@ -74,7 +74,7 @@ async function computeFeatures(
     }
   }).finally(opened.close)
   if (out !== undefined && encode !== undefined && features.rows.length > 0) {
-    await writeFileAtomic(out, encode(features))
+    await writeFileAtomic(out, await encode(features))
     if (!json)
       note(
         `${printable(out)}: ${count(features.rows.length)} images × ${count(features.rows[0]?.length ?? 0)} features`,
@@ -95,13 +95,15 @@ async function computeFeatures(
 
 const jsonLine = (file: string, row: Iterable<number>): string => JSON.stringify({ file, features: [...row] })
 
-const formats: Readonly<Record<string, (features: Features) => Iterable<Uint8Array> | string>> = {
+const formats: Readonly<
+  Record<string, (features: Features) => Iterable<Uint8Array> | string | Promise<Iterable<Uint8Array>>>
+> = {
   ".safetensors": ({ files, rows }) => {
     const [shape, data] = matrix(rows)
     return writeSafetensors([["features", { dtype: "F32", shape, data }]], { files: JSON.stringify(files) })
   },
   ".npy": ({ rows }) => npy(...matrix(rows)),
-  ".parquet": ({ files, rows }) => [featuresParquet(files, rows)],
+  ".parquet": async ({ files, rows }) => [await featuresParquet(files, rows)],
   ".jsonl": ({ files, rows }) => files.map((file, i) => `${jsonLine(file, rows[i] ?? [])}\n`).join(""),
 }
 

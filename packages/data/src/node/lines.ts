@@ -9,7 +9,7 @@ import type { LineSet } from "../lines/lines.ts"
 import { characterRows } from "../lines/rows.ts"
 import { openDataset } from "./open.ts"
 import type { ParquetPlace } from "./parquet/image-rows.ts"
-import { parquetLines } from "./parquet/lines.ts"
+import { parquetLines } from "./parquet/on-demand.ts"
 import { resolveData } from "./resolve.ts"
 import { type FileTree, openTree } from "./tree.ts"
 

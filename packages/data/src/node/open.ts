@@ -7,7 +7,7 @@ import { openPacked } from "./archive.ts"
 import { openFiles } from "./files.ts"
 import { openIdx } from "./idx.ts"
 import { openNpz } from "./npz.ts"
-import { openParquet } from "./parquet/open.ts"
+import { openParquet } from "./parquet/on-demand.ts"
 import { openShards } from "./shards/open.ts"
 
 /**

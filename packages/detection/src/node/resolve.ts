@@ -8,7 +8,7 @@ import { parseCoco } from "../data/coco.ts"
 import type { AnnotatedSource, DetectionSource } from "../data/dataset.ts"
 import { sceneClasses } from "../data/scenes.ts"
 import { type FaultList, type Faults, faultList } from "../data/faults.ts"
-import { parseVoc, type VocImage } from "../data/voc.ts"
+import type { VocImage } from "../data/voc.ts"
 import type { ResolvedDetection, ResolveDetectionOptions } from "./options.ts"
 import { resolveParquetDetection } from "./parquet.ts"
 
@@ -132,6 +132,7 @@ async function vocSet(tree: FileTree, faults: FaultList): Promise<AnnotatedSet> 
   const xml = tree.others.filter((name) => isVisible(name) && /\.xml$/i.test(name))
   if (xml.length === 0)
     throw new VitrineError("file", `${tree.path}: holds neither COCO annotations (JSON) nor Pascal VOC's (XML)`)
+  const { parseVoc } = await import("../data/voc.ts")
   const splits = await vocSplits(tree, xml, faults)
   const find = imageFinder(tree.names)
   const parsed: { name: string; voc: VocImage; file: string }[] = []

@@ -43,7 +43,7 @@ async function predict(
       }
     }
     if (out !== undefined && results.length > 0) {
-      await writeFileAtomic(out, [predictionsParquet(results.map(({ file, top }) => ({ file, top })))])
+      await writeFileAtomic(out, [await predictionsParquet(results.map(({ file, top }) => ({ file, top })))])
       note(`${printable(out)}: ${count(results.length)} images`)
     }
     if (json && results.length > 0) print(JSON.stringify({ model: name, backend: model.backend.name, results }))

@@ -1,8 +1,10 @@
-import { ByteWriter, parquetWrite } from "hyparquet-writer"
-import { listSchema, type SchemaElement } from "./parquet.ts"
+import { listSchema, type SchemaElement } from "./schema.ts"
 
 /** Encodes features of images as Parquet: the columns `file`, a text, and `features`, a list of float32. */
-export function featuresParquet(files: readonly string[], features: readonly Float32Array[]): Uint8Array {
+export async function featuresParquet(
+  files: readonly string[],
+  features: readonly Float32Array[],
+): Promise<Uint8Array> {
   return written([textColumn("file"), listSchema("features", "FLOAT")], {
     file: files,
     features: features.map((row) => [...row]),
@@ -19,7 +21,7 @@ export interface ImagePredictions {
  * Encodes predictions as Parquet: `file`, the first `label` and its `probability`, and lists of all, `labels` and
  * `probabilities`.
  */
-export function predictionsParquet(predictions: readonly ImagePredictions[]): Uint8Array {
+export async function predictionsParquet(predictions: readonly ImagePredictions[]): Promise<Uint8Array> {
   const columns = [
     textColumn("file"),
     textColumn("label"),
@@ -36,10 +38,11 @@ export function predictionsParquet(predictions: readonly ImagePredictions[]): Ui
   })
 }
 
-function written(
+async function written(
   columns: readonly (readonly SchemaElement[])[],
   values: Readonly<Record<string, readonly unknown[]>>,
-): Uint8Array {
+): Promise<Uint8Array> {
+  const { ByteWriter, parquetWrite } = await import("hyparquet-writer")
   const writer = new ByteWriter()
   void parquetWrite({
     writer,

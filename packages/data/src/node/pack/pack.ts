@@ -10,7 +10,6 @@ import { openDataset } from "../open.ts"
 import type { ResolvedData } from "../../resolved.ts"
 import { unreadable } from "../unreadable.ts"
 import { packedImage } from "./images.ts"
-import { parquetShard } from "./parquet.ts"
 import type { ShardWriter } from "./shard-writer.ts"
 import { tarShard } from "./tar.ts"
 
@@ -18,6 +17,11 @@ import { tarShard } from "./tar.ts"
 export const packFormats = ["parquet", "wds"] as const
 /** The formats of shards. */
 export type PackFormat = (typeof packFormats)[number]
+
+const openShard: Readonly<Record<PackFormat, typeof tarShard>> = {
+  parquet: async (...shard) => (await import("./parquet.ts")).parquetShard(...shard),
+  wds: tarShard,
+}
 
 /** Options of writing data as shards. */
 export interface PackOptions {
@@ -89,7 +93,7 @@ export async function packData(data: ResolvedData, options: PackOptions): Promis
         if (writer === undefined) {
           const path = join(out, `${names[split]}-${partial.length}.partial`)
           partial.push(path)
-          writer = to === "parquet" ? parquetShard(path, classes, several) : await tarShard(path, classes, several)
+          writer = await openShard[to](path, classes, several)
           inShard = 0
         }
         await writer.add(

@@ -1,7 +1,6 @@
 import { fileWriter, ParquetWriter } from "hyparquet-writer"
+import { listSchema, type SchemaElement } from "./schema.ts"
 import type { ShardWriter } from "./shard-writer.ts"
-
-export type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number]
 
 /** The bytes of images of a row group. */
 const groupBytes = 2 ** 25
@@ -67,17 +66,3 @@ const imageSchema: readonly SchemaElement[] = [
     logical_type: { type: "STRING" },
   },
 ]
-
-/** The schema of a list of numbers or texts. */
-export function listSchema(name: string, type: "INT64" | "FLOAT" | "BYTE_ARRAY"): SchemaElement[] {
-  return [
-    { name, num_children: 1, repetition_type: "OPTIONAL", converted_type: "LIST", logical_type: { type: "LIST" } },
-    { name: "list", num_children: 1, repetition_type: "REPEATED" },
-    {
-      name: "element",
-      type,
-      repetition_type: "OPTIONAL",
-      ...(type === "BYTE_ARRAY" && { converted_type: "UTF8" as const }),
-    },
-  ]
-}

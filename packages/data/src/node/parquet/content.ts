@@ -1,13 +1,13 @@
 import { VitrineError } from "@vitrine/core"
 import type { ParquetSource } from "../../dataset.ts"
-import { type Order, orderText, type WindowedOrder } from "../../order.ts"
+import { type Order, orderText } from "../../order.ts"
 import { indexGroup, isPlain } from "../../parquet/byte-index.ts"
 import { columnPortions } from "../../parquet/pages.ts"
 import { portionImages } from "../../parquet/values.ts"
 import { mostPackedBytes, pagedMemory } from "../archive.ts"
 import type { ParquetOptions } from "./options.ts"
 import { type BytesColumn, isRemote, type OpenPart } from "../../parquet/part.ts"
-import { portionBytes } from "./portions.ts"
+import { portionBytes, windowOf } from "./window.ts"
 
 /** Where all images lie, if all files are plain, and the rows that have none. */
 export interface FileIndex {
@@ -80,14 +80,6 @@ export async function contentOf(
     order: windowed,
     note: `order: ${orderText(windowed)}, since the images are ${kind}: ${windowed.blocks} blocks of ${windowed.rows} rows at a time are mixed`,
   }
-}
-
-const [leastWindow, mostWindow] = [2 ** 24, 2 ** 25]
-
-/** A window of the bytes of half a row group, within bounds, in blocks of a portion. */
-export function windowOf(bytesOfRow: number, group: number, rows: number): WindowedOrder {
-  const window = Math.min(mostWindow, Math.max(leastWindow, group / 2))
-  return { rows, blocks: Math.max(2, Math.round(window / (rows * bytesOfRow))) }
 }
 
 /** The most rows of a portion, by the first row group of each file. */

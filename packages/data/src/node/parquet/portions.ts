@@ -5,9 +5,7 @@ import { columnPortions, growthOf, type Portion } from "../../parquet/pages.ts"
 import { portionImages } from "../../parquet/values.ts"
 import { keptPortions } from "../kept-portions.ts"
 import { lastIndex } from "./places.ts"
-
-/** The bytes of images that are read together. Small portions make the blocks of an order small. */
-export const portionBytes: { readonly disk: number; readonly server: number } = { disk: 2 ** 20, server: 2 ** 22 }
+import { portionBytes } from "./window.ts"
 
 type Images = readonly (Uint8Array | null)[]
 
