@@ -4,6 +4,7 @@ import { setTimeout as wait } from "node:timers/promises"
 import type * as mpi from "@vitrine/mpi"
 import { VitrineError } from "vitrine"
 import { complain, messageOf } from "./errors.ts"
+import { interruption } from "./interruption.ts"
 import { type Io, note, withIo } from "./output.ts"
 
 /** Variables that launchers of MPI set. */
@@ -42,7 +43,8 @@ export async function asRank(
       note(`vitrine: ${size} ranks over ${library}${threads === undefined ? "" : `, ${threads} threads each`}`)
     const code = await (rank === 0 ? run(ranks, threads) : withIo(silent, () => run(ranks, threads)))
     ranks.close()
-    return rank === 0 ? code : 0
+    // A launcher takes any other exit code for a fault, and kills what still runs.
+    return rank === 0 && code !== interrupted ? code : 0
   } catch (error) {
     // What fails on every rank is said by rank 0, which then ends the others.
     if (rank > 0) await wait(1000)
@@ -60,8 +62,12 @@ const silent: Io = {
   whenReaderLeaves: () => {},
 }
 
+/** The exit code of a training that was stopped by a signal. */
+const interrupted = 130
+
 /**
- * Starts this command again as ranks on this machine, by `mpirun`.
+ * Starts this command again as ranks on this machine, by `mpirun`. The first SIGINT, SIGTERM, SIGHUP or SIGUSR1 lets
+ * them end their step and save. A second SIGINT ends them at once.
  * @returns the exit code
  * @throws VitrineError (backend) without `mpirun`
  */
@@ -70,20 +76,24 @@ export async function startRanks(count: number): Promise<number> {
   if (error) throw new VitrineError("backend", "--ranks needs mpirun of Open MPI or MPICH, which is not there")
   const [program = "", ...words] = process.argv.slice(1)
   const command = [process.execPath, ...process.execArgv, program, ...words]
-  const child = spawn("mpirun", [...launcherFlags(stdout), "-n", `${count}`, ...command], { stdio: "inherit" })
-  // A terminal sends Ctrl-C to the launcher too, which tells the ranks.
-  const ignore = (): void => {}
-  const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
-  process.on("SIGINT", ignore)
-  process.on("SIGTERM", pass)
+  // In a group of its own it gets no Ctrl-C from the terminal, which it would take for an abort.
+  const child = spawn("mpirun", [...launcherFlags(stdout), "-n", `${count}`, ...command], {
+    stdio: "inherit",
+    detached: true,
+  })
+  // Launchers pass SIGUSR1 on to the ranks.
+  const stopped = interruption(
+    () => child.kill("SIGUSR1"),
+    () => child.kill("SIGTERM"),
+  )
   try {
-    return await new Promise<number>((resolve, reject) => {
+    const code = await new Promise<number>((resolve, reject) => {
       child.on("error", reject)
       child.on("exit", (code) => resolve(code ?? 1))
     })
+    return code === 0 && stopped.signal.aborted ? interrupted : code
   } finally {
-    process.off("SIGINT", ignore)
-    process.off("SIGTERM", pass)
+    stopped.close()
   }
 }
 

@@ -1,8 +1,8 @@
-import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { execFileSync, spawn } from "node:child_process"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { temporaryFolder, tinyData, tinyModel, vitrine } from "./vitrine.ts"
 
 const bin = fileURLToPath(new URL("../bin/vitrine.js", import.meta.url))
@@ -43,4 +43,20 @@ describe.each(Object.entries(launchers))("%s", (launcher, flags) => {
       /rank 0 on .*: 2 ranks share 1 micro-batch a step: set microBatches to 2/,
     )
   })
+})
+
+test.skipIf(!isThere("mpirun"))("local ranks that get SIGTERM end their step, save and exit with 130", async () => {
+  const out = at("stopped")
+  const words = ["--steps", "100000", "--ranks", "2", "--out", out]
+  const child = spawn(process.execPath, [bin, ...args, ...words], { stdio: ["ignore", "pipe", "pipe"] })
+  let printed = ""
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (printed += chunk.toString()))
+  const code = new Promise<number | null>((resolve) => child.on("exit", resolve))
+  await vi.waitUntil(() => existsSync(join(out, "checkpoints")) && readdirSync(join(out, "checkpoints")).length > 0, {
+    timeout: 50_000,
+    interval: 100,
+  })
+  child.kill("SIGTERM")
+  expect(await code).toBe(130)
+  expect(printed).toMatch(/Stopped after step \d+ and saved/)
 })

@@ -60,7 +60,7 @@ export async function train(): Promise<CommandDefinition> {
       const rows = recipes.map(({ name, title }) => `  ${name.padEnd(width)}  ${title}`)
       return (
         `\n${fewImages}\nBuilt-in recipes:\n${rows.join("\n")}\n\n` +
-        "Ctrl-C, SIGTERM and SIGHUP end the step, save, say how to resume and exit with 130; a second Ctrl-C ends at once.\n" +
+        "Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 end the step, save, say how to resume and exit with 130; a second Ctrl-C ends at once.\n" +
         "nohup does not keep a run going, since Node takes SIGHUP again: setsid or tmux do."
       )
     },
