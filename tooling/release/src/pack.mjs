@@ -39,7 +39,8 @@ export async function pack(workspace, to) {
   )
   for (const { folder, manifest } of packages) {
     // pnpm reads the versions of workspace packages where they are installed.
-    for (const name of Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })) {
+    const { dependencies, optionalDependencies, devDependencies } = manifest
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies })) {
       const target = byName.get(name)
       const link = join(workspace, folder, "node_modules", name)
       if (target === undefined || existsSync(link)) continue
