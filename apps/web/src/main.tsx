@@ -6,6 +6,7 @@ import { render } from "preact"
 import { App } from "./app.tsx"
 import { keepWhatIsUsed } from "./offline.ts"
 
-render(<App />, document.body)
+// In a task of its own: a browser may lay out what is there at the end of this one.
+setTimeout(() => render(<App />, document.body))
 
 keepWhatIsUsed()

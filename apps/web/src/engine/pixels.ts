@@ -1,4 +1,5 @@
 import type { Image } from "@vitrine/data"
+import { elementAt } from "../checked.ts"
 
 /** A share of the full brightness as a byte. */
 export const byteOf = (x: number): number => Math.min(255, Math.max(0, Math.round(255 * x)))
@@ -14,6 +15,6 @@ export function rgbBytes({ data, channels }: Image): Uint8Array {
 /** Makes a picture for the page from RGB bytes. */
 export function imageData(data: Uint8Array, width: number, height: number): ImageData {
   const out = new Uint8ClampedArray(width * height * 4).fill(255)
-  for (let i = 0; i < width * height; i++) out.set(data.subarray(3 * i, 3 * i + 3), 4 * i)
+  for (let i = 0; i < width * height; i++) for (let c = 0; c < 3; c++) out[4 * i + c] = elementAt(data, 3 * i + c)
   return new ImageData(out, width, height)
 }

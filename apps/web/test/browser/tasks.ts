@@ -12,12 +12,6 @@ interface TraceEvent {
   readonly args?: { readonly name?: string; readonly fileName?: string; readonly data?: { readonly url?: string } }
 }
 
-/**
- * The milliseconds that no task may take. The aim is 50, which processors of servers keep; the slowest that was met takes
- * half as long again.
- */
-export const longestTask = 100
-
 /** A task of a page's main thread in which scripts of the site ran; times in milliseconds of the processor. */
 export interface OwnTask {
   readonly whole: number
