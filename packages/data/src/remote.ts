@@ -59,7 +59,7 @@ export async function remoteSource(file: RemoteFile, options: RemoteOptions = {}
   const { waits = usual.waits, patience = usual.patience } = options
   const name = plainAddress(file.url)
   let size = file.bytes
-  let tag: string | undefined
+  let version: Version = {}
   const attempt = async (begin: number, end: number): Promise<Uint8Array> => {
     const response = await ask(file, name, begin, end, patience)
     const { status, headers } = response.answer
@@ -73,12 +73,11 @@ export async function remoteSource(file: RemoteFile, options: RemoteOptions = {}
     ).map(Number)
     if (status !== 206 || total === undefined || from !== begin || to !== Math.min(end, total) - 1)
       fail(`its server answers ${status} with the range ${headers.get("content-range")} to bytes ${begin}-${end - 1}`)
-    const found = headers.get("etag") ?? headers.get("last-modified") ?? undefined
-    const other = tag !== undefined && found !== undefined && found !== tag
-    if (other || (size !== undefined && total !== size))
+    const present = versionOf(headers)
+    if (isOther(version, present) || (size !== undefined && total !== size))
       fail(`has changed since it was opened${total === size ? "" : `: it was ${size} bytes, now it is ${total}`}`)
     size = total
-    tag ??= found
+    version = { ...present, ...version }
     return response.bytes(Math.min(end, size ?? end) - begin)
   }
   const read = async (begin: number, end: number): Promise<Uint8Array> => {
@@ -95,7 +94,24 @@ export async function remoteSource(file: RemoteFile, options: RemoteOptions = {}
   }
   // A signed address often refuses HEAD, but it gives the size with any range.
   await read(0, 1)
-  return { name, size: size ?? 0, version: tag, read }
+  return { name, size: size ?? 0, version: version.tag ?? version.modified, read }
+}
+
+/** What a server says of the content of a file. */
+interface Version {
+  readonly tag?: string
+  readonly modified?: string
+}
+
+function versionOf(headers: Headers): Version {
+  const [tag, modified] = [headers.get("etag"), headers.get("last-modified")]
+  return { ...(tag !== null && { tag }), ...(modified !== null && { modified }) }
+}
+
+/** Whether the content is another one: by its tag, or by its time where there is no tag. */
+function isOther(a: Version, b: Version): boolean {
+  const [before, present] = a.tag === undefined || b.tag === undefined ? [a.modified, b.modified] : [a.tag, b.tag]
+  return before !== undefined && present !== undefined && before !== present
 }
 
 interface RangeAnswer {
