@@ -64,10 +64,14 @@ export async function train(): Promise<CommandDefinition> {
         "nohup does not keep a run going, since Node takes SIGHUP again: setsid or tmux do."
       )
     },
-    async run(_, given, names) {
-      if ((given.ranks ?? 1) > 1 && !isLaunched()) return startRanks(given.ranks ?? 1)
+    async run(_, flags, names) {
+      const { ranks: count = 1 } = flags
+      if (count > 1 && !isLaunched()) return startRanks(count)
       return asRank(async (ranks, threads) => {
-        const values = { ...given, threads: given.threads ?? threads }
+        const size = ranks?.size ?? 1
+        if (flags.ranks !== undefined && flags.ranks !== size)
+          throw new UsageError(`--ranks ${flags.ranks}, but the launcher has started ${size}: leave --ranks out`)
+        const values = { ...flags, threads: flags.threads ?? threads }
         const { recipe: source, data = "" } = values
         const isAuto = values.resume === "auto"
         const find = async (): Promise<Resumed | undefined> => {
