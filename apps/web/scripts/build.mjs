@@ -24,6 +24,18 @@ async function licenceOf(source) {
   return /^---\n[\s\S]*?^licen[cs]e:\s*["']?([\w.+-]+)/m.exec(card)?.[1] ?? null
 }
 
+/** The calibration of a folder, which scripts/calibrate.mjs has written, or nothing. */
+async function calibrationOf(source) {
+  const file = join(source, "about.json")
+  const bytes = await readFile(file).catch(() => undefined)
+  const { temperature, unknown } = bytes === undefined ? {} : parseJson(bytes, file)
+  if (unknown !== undefined) return { temperature, unknown }
+  console.log(
+    `${source} has no calibration, so the site never says that a picture is none of its classes: node scripts/calibrate.mjs fits one`,
+  )
+  return {}
+}
+
 /** Writes a model's files for the site: `config.json`, `model.safetensors` in float16 and `about.json`. */
 export async function writeBackbone(source, out, facts = {}) {
   const model = await load(source, { backend: "reference" })
@@ -42,6 +54,7 @@ export async function writeBackbone(source, out, facts = {}) {
     ...size,
     name: source.replace(/\/+$/, "").split("/").at(-1),
     licence: await licenceOf(source),
+    ...(await calibrationOf(source)),
     ...facts,
   }
   await rm(out, { recursive: true, force: true })

@@ -29,6 +29,13 @@ const {
   positionals: [folder, data],
 } = parseArgs({ options, allowPositionals: true })
 if (folder === undefined || data === undefined) throw new Error("give the folder of the backbone, and the data")
+const file = join(folder, "about.json")
+const about = JSON.parse(
+  await readFile(file, "utf8").catch((error) => {
+    if (error.code === "ENOENT") return "{}"
+    throw error
+  }),
+)
 const { module } = await runnerImport(new URL("../src/engine/unknown.ts", import.meta.url).pathname)
 const { channelFeatures } = module
 
@@ -251,8 +258,6 @@ for (const other of values.others) {
 report("built-in drawings", await lookAt(Array.from({ length: 300 }, (_, i) => drawShape(i % 10, [0x6775, i]))))
 report("noise of all bytes alike", await lookAt(Array.from({ length: 100 }, () => made(() => uniform(-0.5, 255.5)))))
 
-const file = join(folder, "about.json")
-const about = JSON.parse(await readFile(file, "utf8"))
 const unknown = { taps: candidates[chosen.candidate], threshold: chosen.threshold, weight: chosen.weight }
 await writeFile(file, `${JSON.stringify({ ...about, temperature, unknown })}\n`)
 await model.close()
