@@ -22,7 +22,7 @@ export interface MpiRanks {
   close(): void
 }
 
-/** Ranks of fewer bytes than this send themselves as one message. */
+/** The most bytes of one message of a broadcast. */
 const mostBytes = 2 ** 30
 
 /** A loaded library. Calls wait until they are done, and throw if MPI reports an error. */
@@ -55,9 +55,9 @@ async function loadLibrary(env: NodeJS.ProcessEnv): Promise<Library> {
       version,
       constants: constants((symbol) => koffi.address(lib.symbol(symbol, "void *"))),
       call(name, types, ...values) {
-        const known = functions.get(name) ?? lib.func(`int ${name}(${types.replaceAll("handle", handle)})`)
-        functions.set(name, known)
-        const code: unknown = known(...values)
+        const callable = functions.get(name) ?? lib.func(`int ${name}(${types.replaceAll("handle", handle)})`)
+        functions.set(name, callable)
+        const code: unknown = callable(...values)
         if (code !== 0) throw new VitrineError("backend", `${name} failed with MPI's error ${String(code)}`)
       },
     }
@@ -98,17 +98,18 @@ export async function openMpi(env: NodeJS.ProcessEnv = process.env): Promise<Mpi
       call("MPI_Bcast", "void *data, int n, handle type, int root, handle comm", part, part.length, byte, 0, world)
     }
   }
-  const exchange = (given: Float32Array, taken: Float32Array, peer: number): void =>
+  /** Sends values to another rank, and receives as many of its own. */
+  const exchange = (values: Float32Array, theirs: Float32Array, peer: number): void =>
     call(
       "MPI_Sendrecv",
       "void *from, int n, handle t, int to, int tag, void *into, int m, handle u, int source, int tag2, handle comm, intptr_t status",
-      given,
-      given.length,
+      values,
+      values.length,
       float,
       peer,
       0,
-      taken,
-      taken.length,
+      theirs,
+      theirs.length,
       float,
       peer,
       0,
@@ -134,11 +135,11 @@ export async function openMpi(env: NodeJS.ProcessEnv = process.env): Promise<Mpi
       for (let distance = 1; distance < size; distance *= 2) {
         const [peer, low, middle] = [rank ^ distance, (rank & distance) === 0, (from + to) >> 1]
         stretches.push({ from, to, peer, low })
-        const given = low ? values.subarray(middle, to) : values.subarray(from, middle)
+        const half = low ? values.subarray(middle, to) : values.subarray(from, middle)
         ;[from, to] = low ? [from, middle] : [middle, to]
-        const taken = spare.subarray(0, to - from)
-        exchange(given, taken, peer)
-        for (let i = 0; i < taken.length; i++) values[from + i] = (values[from + i] ?? 0) + (taken[i] ?? 0)
+        const theirs = spare.subarray(0, to - from)
+        exchange(half, theirs, peer)
+        for (let i = 0; i < theirs.length; i++) values[from + i] = (values[from + i] ?? 0) + (theirs[i] ?? 0)
       }
       for (const stretch of stretches.reverse()) {
         const other = stretch.low ? values.subarray(to, stretch.to) : values.subarray(stretch.from, from)
