@@ -210,21 +210,28 @@ describe("rates of a machine", () => {
 describe("a run that does not fit", () => {
   const small = { dim: 128, depth: 2, heads: 2, mlpDim: 512, patchSize: [4, 4] }
   it.each([
-    ["classify", { data: "shapes", recipe: { model: small, batchSize: 64, steps: 2 } }],
-    ["detect", { data: "scenes", recipe: { model: { encoderDepth: 1, decoderDepth: 1 }, batchSize: 512, steps: 2 } }],
+    ["classify", "--micro-batches", { data: "shapes", recipe: { model: small, batchSize: 64, steps: 2 } }],
+    [
+      "detect",
+      "--micro-batches",
+      { data: "scenes", recipe: { model: { encoderDepth: 1, decoderDepth: 1 }, batchSize: 512, steps: 2 } },
+    ],
     [
       "read",
+      "--batch-size",
       { data: lines, recipe: { task: "read", model: { imageSize: [64, 512], dim: 128 }, batchSize: 8, steps: 2 } },
     ],
-  ] as const)("says so before its first step, with ways that fit: %s", async (task, options) => {
+  ] as const)("says so before its first step, with ways that fit: %s", async (task, first, options) => {
     const subject = await plannedSubject({ task, options })
     const memory = 0.9 * (await plannedPeak(subject, {}))
     const run = (await tasks[task]()).train({ ...options, backend: { name: "onnx", device: "", ...absent }, memory })
     const message = await run.next().then(String, ({ message: text }: Error) => text)
     expect(message).toMatch(
-      /^the run would take about \d\.\d+ GB of memory on onnx, and there are \d\.\d+ GB; these fit: --(micro-batches|batch-size) /,
+      /^the run would take about \d\.\d+ GB of memory on onnx, and there are \d\.\d+ GB; these fit: --/,
     )
-    const ways = message.split("these fit: ")[1]?.split("; ").slice(0, -1) ?? []
+    const fitting = message.split("these fit: ")[1] ?? ""
+    expect(fitting.startsWith(`${first} `)).toBe(true)
+    const ways = fitting.split("; ").slice(0, -1)
     expect(ways.length).toBeGreaterThanOrEqual(3)
     for (const way of ways) expect(Number(/\((\d\.\d+) GB\)/.exec(way)?.[1])).toBeLessThan(memory / 1e9)
   })
