@@ -21,7 +21,7 @@ try {
   const packages = new Map(archives.map(({ manifest }) => [manifest.name, manifest]))
   const general = [
     ...workspaceFaults(workspaceFolders().map((each) => readManifest(join(root, each)))),
-    ...staleFaults(packed.map((each) => each.folder)),
+    ...(await staleFaults(packed.map((each) => each.folder))),
     ...surfaceFaults(),
   ]
   for (const line of general) console.log(`wrong: ${line}`)

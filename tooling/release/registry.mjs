@@ -11,7 +11,7 @@ import { publicPackages } from "./src/packages.mjs"
 import { publishBuild } from "./src/registry.mjs"
 
 const { values } = parseArgs({ options: { port: { type: "string", default: "4873" } } })
-for (const line of staleFaults(publicPackages().map(({ folder }) => folder))) console.error(`wrong: ${line}`)
+for (const line of await staleFaults(publicPackages().map(({ folder }) => folder))) console.error(`wrong: ${line}`)
 const folder = mkdtempSync(join(tmpdir(), "vitrine-registry-"))
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0))

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs"
 import module from "node:module"
 
-const entry = new URL("../dist/process.js", import.meta.url)
+const entry = new URL("../dist/bundle/process.js", import.meta.url)
 if (!existsSync(entry)) {
   console.error("vitrine is not built yet: run `npm run setup && npm run build` in the repository's root")
   process.exit(1)

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { Command } from "commander"
 import { exampleText, fillCommand } from "./command.ts"
 import { commands } from "./commands.ts"
@@ -9,7 +9,7 @@ const exitCodes = "\nExit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupt
 
 /** The command line. It loads only commands that `words` names, so that each command starts fast. */
 export async function program(words: readonly string[]): Promise<{ cli: Command; exitCode: () => number }> {
-  const { version }: { version: string } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+  const { version }: { version: string } = createRequire(import.meta.url)("@vitrine/cli/package.json")
   const { stdout, stderr } = currentIo()
   let exitCode = 0
   const cli = new Command("vitrine")

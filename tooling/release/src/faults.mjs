@@ -7,6 +7,7 @@ import { problemKindInfo } from "@arethetypeswrong/core/problems"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import semver from "semver"
+import { bundleOf } from "../../bundle/bundle.mjs"
 import { requests } from "./modules.mjs"
 import { readManifest, root } from "./packages.mjs"
 
@@ -201,10 +202,10 @@ function* moduleFaults({ manifest, paths, read }, packages) {
 
 /**
  * What in `dist` is not what a build of the sources makes, one line each: packages that the compiler would build again,
- * and files that an older build has left.
+ * bundles of other modules, and files that an older build has left.
  * @param folders the folders of the packages, in the workspace that was built
  */
-export function staleFaults(folders, workspace = root) {
+export async function staleFaults(folders, workspace = root) {
   const projects = folders.filter((folder) => existsSync(join(workspace, folder, "tsconfig.json")))
   const args = ["-b", "--dry", "--pretty", "false", ...projects]
   const { stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), args, { cwd: workspace, encoding: "utf8" })
@@ -212,7 +213,20 @@ export function staleFaults(folders, workspace = root) {
   const stale = projects
     .filter((project) => !current.some((line) => line.includes(`/${project}/tsconfig.json'`)))
     .map((project) => `${project}: dist is not built from its sources: npm run build`)
-  return [...stale, ...projects.flatMap((project) => leftFiles(join(workspace, project), project))]
+  const left = projects.flatMap((project) => leftFiles(join(workspace, project), project))
+  const bundled = projects.filter((project) => existsSync(join(workspace, project, bundle)))
+  const others = await Promise.all(bundled.map((project) => otherBundle(join(workspace, project), project)))
+  return [...stale, ...left, ...others.flat()]
+}
+
+const bundle = join("dist", "bundle")
+
+async function otherBundle(folder, project) {
+  const files = await bundleOf(folder)
+  const names = readdirSync(join(folder, bundle))
+  const equal = (name) => readFileSync(join(folder, bundle, name), "utf8") === files.get(name)
+  const isCurrent = names.length === files.size && names.every(equal)
+  return isCurrent ? [] : [`${project}: dist/bundle is not of the modules in dist: npm run build`]
 }
 
 function leftFiles(folder, project) {
@@ -221,7 +235,7 @@ function leftFiles(folder, project) {
     ? readdirSync(join(folder, "dist"), { recursive: true, withFileTypes: true })
     : []
   return built
-    .filter((entry) => entry.isFile() && entry.name !== ".tsbuildinfo")
+    .filter((entry) => entry.isFile() && entry.name !== ".tsbuildinfo" && entry.parentPath !== join(folder, bundle))
     .map((entry) => relative(join(folder, "dist"), join(entry.parentPath, entry.name)))
     .filter((file) => !existsSync(join(sources, file.replace(/(\.js|\.d\.ts)(\.map)?$/, ".ts"))))
     .map((file) => `${project}: dist/${file} has no source, an older build has left it: delete dist, and build`)

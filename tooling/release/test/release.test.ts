@@ -1,5 +1,15 @@
 import { execFile, execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -284,20 +294,22 @@ test("packages that a release would leave out, or give another version, are name
   ])
 })
 
-test("a build that is not of its sources is named", () => {
+test("a build that is not of its sources is named", async () => {
   const workspace = join(folder, "stale")
   const core = ["src", "dist", "tsconfig.json", "package.json"].map((file) => `packages/core/${file}`)
   for (const file of ["tsconfig.base.json", "package.json", ...core])
     cpSync(join(root, file), join(workspace, file), { recursive: true, preserveTimestamps: true })
   symlinkSync(join(root, "packages/core/node_modules"), join(workspace, "packages/core/node_modules"))
-  const wrong = (): string[] => staleFaults(["packages/core"], workspace)
-  expect(wrong()).toEqual([])
+  const wrong = (): Promise<string[]> => staleFaults(["packages/core"], workspace)
+  expect(await wrong()).toEqual([])
   const source = join(workspace, "packages/core/src/errors.ts")
   writeFileSync(source, `${readFileSync(source, "utf8")}\nexport const more = 1\n`)
   writeFileSync(join(workspace, "packages/core/dist/older.js"), "")
-  expect(wrong()).toEqual([
+  appendFileSync(join(workspace, "packages/core/dist/errors.js"), "\nexport const more = 1\n")
+  expect(await wrong()).toEqual([
     "packages/core: dist is not built from its sources: npm run build",
     "packages/core: dist/older.js has no source, an older build has left it: delete dist, and build",
+    "packages/core: dist/bundle is not of the modules in dist: npm run build",
   ])
 })
 

@@ -1,6 +1,5 @@
 import { join } from "node:path"
 import { readMetrics, runOfCheckpoint } from "@vitrine/checkpoint/node"
-import { bestOf, curveScores, learningCurve } from "@vitrine/interpret"
 import { errorColors, note } from "../output.ts"
 import { count, percent, printable } from "./text.ts"
 
@@ -11,6 +10,8 @@ const least = 0.1
 export async function noteHardlyLearned(path: string): Promise<void> {
   const run = runOfCheckpoint(path) ?? path
   const metrics = await readMetrics(join(run, "metrics.jsonl")).catch(() => [])
+  if (metrics.length === 0) return
+  const { bestOf, curveScores, learningCurve } = await import("@vitrine/interpret")
   const { evaluations, measure } = learningCurve(metrics)
   const best = bestOf(evaluations)
   if (best === undefined || best.score >= least) return
