@@ -156,9 +156,9 @@ export const kernels: OnnxKernels = {
   relu: unary("Relu"),
   reluGrad: (e, [dy, y]) => {
     const { of, scale } = unscaled(e, dy)
-    // Multiplies by 0 or 1, since Where is slower.
-    const passes = e.one("Greater", [e.elements(y), e.scalar(0, y.shape)])
-    return [{ of: e.one("Mul", [of, e.cast(passes, "float32")]), scale }]
+    // 0 or 1: the slope is so steep that every y above the denormal numbers gives 1. Where is slower.
+    const passes = e.one("HardSigmoid", [e.elements(y)], { attributes: { alpha: { float: 3e38 }, beta: { float: 0 } } })
+    return [{ of: e.one("Mul", [of, passes]), scale }]
   },
   gelu: (e, [x], { approximate }) => gelu(e, x, approximate),
   geluGrad: (e, [dy, x], { approximate }) => geluGrad(e, dy, x, approximate),
