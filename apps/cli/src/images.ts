@@ -76,7 +76,8 @@ export interface DecodedImage {
   readonly image: Image
 }
 
-const batchSize = 16
+/** The number of images in a batch, but for large images. */
+export const batchSize = 16
 /** The greatest number of pixels in a batch. */
 const batchPixels = 48e6
 /** The number of files that are decoded while the command waits for one. If files are large, it is smaller. */

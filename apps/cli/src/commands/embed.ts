@@ -1,18 +1,18 @@
-import { extname } from "node:path"
 import { writeSafetensors } from "@vitrine/checkpoint"
-import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import { featuresParquet } from "@vitrine/data/node"
 import { defineCommand } from "../command.ts"
-import { UsageError } from "../errors.ts"
 import { type Flags, type Values } from "../flags/flag.ts"
 import { machineFlags } from "../flags/machine.ts"
 import { imagesHelp, jsonFlag, modelAndOthers, modelFlag, modelHelp } from "../flags/model.ts"
 import { overrideFlags } from "../flags/overrides.ts"
+import { shardFlag } from "../flags/shard.ts"
 import { localModel } from "../hub.ts"
 import { answersOf } from "../answers.ts"
 import { decodeBatches, openImages, withAnswers } from "../images.ts"
 import { withModel } from "../model.ts"
 import { note, print } from "../output.ts"
+import { type Formats, imageResults, type ImageWork, jsonLines, resultFile } from "../results.ts"
+import { shardOf } from "../shard.ts"
 import { count, printable } from "../show/text.ts"
 
 const flags = {
@@ -23,6 +23,7 @@ const flags = {
     help: "write a .safetensors, .npy, .parquet or .jsonl file; default: JSON lines on the standard output",
   },
   ...jsonFlag,
+  ...shardFlag,
   ...overrideFlags,
   ...machineFlags,
 } as const satisfies Flags
@@ -43,10 +44,10 @@ export const embed = defineCommand({
   },
 })
 
-/** The features of the images that could be read. */
-interface Features {
-  readonly files: string[]
-  readonly rows: Float32Array[]
+/** An image with its features. */
+interface ImageFeatures {
+  readonly file: string
+  readonly features: readonly number[]
 }
 
 /** Computes the features of images. Returns the exit code, 1 if an image could not be read. */
@@ -54,65 +55,57 @@ async function computeFeatures(
   images: readonly string[],
   values: Values<typeof flags> & { readonly model: string },
 ): Promise<number> {
-  const { out, json } = values
-  const encode = out === undefined ? undefined : formats[extname(out)]
-  if (out !== undefined && encode === undefined)
-    throw new UsageError(`--out ${out}: the name must end in ${Object.keys(formats).join(", ")}`)
+  const { out, json, model } = values
+  const file = resultFile(out, formats)
+  const shard = shardOf(values.shard)
   const opened = await openImages(images)
-  const { path } = await localModel(values.model, values.checkpoint)
-  const features: Features = { files: [], rows: [] }
+  const { path } = await localModel(model, values.checkpoint)
   let backend = ""
-  await withModel(path, values, async (model) => {
-    backend = model.backend.name
-    for await (const batch of decodeBatches(opened)) {
-      const rows = await answersOf(batch, (images) => model.features(images))
-      for (const [file, row] of withAnswers(batch, rows)) {
-        features.files.push(file)
-        if (encode === undefined && !json) print(jsonLine(file, row))
-        else features.rows.push(row)
+  const compute: ImageWork<ImageFeatures>["compute"] = (images, add) =>
+    withModel(path, values, async (model) => {
+      backend = model.backend.name
+      for await (const batch of decodeBatches(images)) {
+        const rows = await answersOf(batch, (images) => model.features(images))
+        for (const [file, row] of withAnswers(batch, rows)) add({ file, features: [...row] })
       }
-    }
-  }).finally(opened.close)
-  if (out !== undefined && encode !== undefined && features.rows.length > 0) {
-    await writeFileAtomic(out, await encode(features))
-    if (!json)
-      note(
-        `${printable(out)}: ${count(features.rows.length)} images × ${count(features.rows[0]?.length ?? 0)} features`,
-      )
-  }
-  if (json && features.rows.length > 0) {
-    const results = features.files.map((file, i) => ({ file, features: [...(features.rows[i] ?? [])] }))
-    print(
-      JSON.stringify({
-        model: values.model,
-        backend,
-        ...(out === undefined ? { results } : { out, files: features.files }),
-      }),
-    )
-  }
-  return features.files.length === opened.names.length ? 0 : 1
+    })
+  const work = { command: "embed", model: path, flags: values, file, compute, show: printJson }
+  const { results, unread } = await imageResults(opened, work, shard).finally(opened.close)
+  if (out !== undefined && !json && results.length > 0)
+    note(`${printable(out)}: ${count(results.length)} images × ${count(results[0]?.features.length ?? 0)} features`)
+  if (json && results.length > 0)
+    printJson({
+      model,
+      backend,
+      ...(out === undefined ? { results } : { out, files: results.map(({ file }) => file) }),
+    })
+  return unread === 0 ? 0 : 1
 }
 
-const jsonLine = (file: string, row: Iterable<number>): string => JSON.stringify({ file, features: [...row] })
+const printJson = (value: object): void => print(JSON.stringify(value))
 
-const formats: Readonly<
-  Record<string, (features: Features) => Iterable<Uint8Array> | string | Promise<Iterable<Uint8Array>>>
-> = {
-  ".safetensors": ({ files, rows }) => {
-    const [shape, data] = matrix(rows)
-    return writeSafetensors([["features", { dtype: "F32", shape, data }]], { files: JSON.stringify(files) })
+const formats: Formats<ImageFeatures> = {
+  ".safetensors": (results) => {
+    const [shape, data] = matrix(results)
+    const files = JSON.stringify(results.map(({ file }) => file))
+    return writeSafetensors([["features", { dtype: "F32", shape, data }]], { files })
   },
-  ".npy": ({ rows }) => npy(...matrix(rows)),
-  ".parquet": async ({ files, rows }) => [await featuresParquet(files, rows)],
-  ".jsonl": ({ files, rows }) => files.map((file, i) => `${jsonLine(file, rows[i] ?? [])}\n`).join(""),
+  ".npy": (results) => npy(...matrix(results)),
+  ".parquet": async (results) => [
+    await featuresParquet(
+      results.map(({ file }) => file),
+      results.map(({ features }) => Float32Array.from(features)),
+    ),
+  ],
+  ".jsonl": jsonLines,
 }
 
-/** Rows as a matrix `[images, width]`. */
-function matrix(rows: readonly Float32Array[]): [shape: [number, number], data: Float32Array] {
-  const width = rows[0]?.length ?? 0
-  const data = new Float32Array(rows.length * width)
-  for (const [i, row] of rows.entries()) data.set(row, i * width)
-  return [[rows.length, width], data]
+/** Features as a matrix `[images, width]`. */
+function matrix(results: readonly ImageFeatures[]): [shape: [number, number], data: Float32Array] {
+  const width = results[0]?.features.length ?? 0
+  const data = new Float32Array(results.length * width)
+  for (const [i, { features }] of results.entries()) data.set(features, i * width)
+  return [[results.length, width], data]
 }
 
 /** Encodes NumPy's format, version 1.0: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */

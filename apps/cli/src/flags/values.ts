@@ -1,5 +1,6 @@
 import { pools } from "@vitrine/core"
 import { InvalidArgumentError } from "commander"
+import type { Shard } from "../shard.ts"
 
 type Parser<T> = (text: string) => T
 
@@ -39,6 +40,13 @@ export const checkpointValue: Parser<"last" | "best" | number> = (text) => {
   if (text === "last" || text === "best") return text
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("Give last, best, or the step of a checkpoint.")
   return Number(text)
+}
+
+/** A part, from 1 on, and the number of parts, as in `3/7`. */
+export const shardValue: Parser<Shard> = (text) => {
+  const [, index = 0, count = 0] = (/^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(text) ?? []).map(Number)
+  if (index === 0 || index > count) throw new InvalidArgumentError("Give a part and the number of parts, as in 3/7.")
+  return { index, count }
 }
 
 /** `48`, or height and width as in `48x40`. */

@@ -8,12 +8,15 @@ import { defineCommand } from "../../command.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { engineOptions, machineFlags } from "../../flags/machine.ts"
 import { imagesHelp, jsonFlag, modelAndOthers, modelFlag } from "../../flags/model.ts"
+import { shardFlag } from "../../flags/shard.ts"
 import { integerValue, unitValue } from "../../flags/values.ts"
 import { makeFolder } from "../../folder.ts"
 import { localModel } from "../../hub.ts"
 import { decodeBatches, openImages } from "../../images.ts"
 import { showNotes } from "../../model.ts"
 import { colors, note, print } from "../../output.ts"
+import { imageResults, type ImageWork, jsonLines, resultFile } from "../../results.ts"
+import { shardOf } from "../../shard.ts"
 import { noteHardlyLearned } from "../../show/learned.ts"
 import { count, percent, printable, table } from "../../show/text.ts"
 import { dilationFlags } from "./flags.ts"
@@ -26,9 +29,14 @@ const flags = {
     help: "of weights without a config.json: attention heads; default: 8",
     parse: integerValue(1),
   },
-  out: { alias: "-o", value: "<folder>", help: "draw boxes on the images, as PNG files in this folder" },
+  out: {
+    alias: "-o",
+    value: "<path>",
+    help: "draw boxes on the images, as PNG files in this folder; or a .jsonl file with a line for each image",
+  },
   ...modelFlag,
   ...jsonFlag,
+  ...shardFlag,
   ...machineFlags,
 } as const satisfies Flags
 
@@ -57,43 +65,59 @@ interface DetectedObject {
   readonly box: readonly [number, number, number, number]
 }
 
+/** An image with its objects, and the file with the drawn ones. */
+interface ImageObjects {
+  readonly file: string
+  readonly width: number
+  readonly height: number
+  readonly objects: readonly DetectedObject[]
+  readonly picture?: string
+}
+
 /** Detects objects in images. Returns the exit code, 1 if an image could not be read. */
-async function findObjects(
-  model: string,
-  paths: readonly string[],
-  { threshold, out, json, numHeads: heads, dilation: dilated, checkpoint, ...machine }: Values<typeof flags>,
-): Promise<number> {
+async function findObjects(model: string, paths: readonly string[], values: Values<typeof flags>): Promise<number> {
+  const { threshold, out, json, numHeads: heads, dilation: dilated } = values
+  const file = out?.endsWith(".jsonl") ? resultFile<ImageObjects>(out, { ".jsonl": jsonLines }) : undefined
+  const folder = file === undefined ? out : undefined
+  const shard = shardOf(values.shard)
   const images = await openImages(paths)
   const names = pictureNames(images.names)
-  const { path } = await localModel(model, checkpoint)
-  const backend = await create(machine.backend, { worker: false, ...engineOptions(machine) })
-  try {
-    const detector = await loadDetector(path, { backend, heads, dilated })
-    showNotes(model, detector.notes)
+  const { path } = await localModel(model, values.checkpoint)
+  let [name, drawn] = ["", 0]
+  const compute: ImageWork<ImageObjects>["compute"] = async (images, add) => {
+    const backend = await create(values.backend, { worker: false, ...engineOptions(values) })
+    name = backend.name
     try {
-      if (out !== undefined) await makeFolder(out)
-      const results: { file: string; width: number; height: number; objects: DetectedObject[]; picture?: string }[] = []
-      for await (const batch of decodeBatches(images))
-        for (const { file, image } of batch) {
-          const objects = objectsOf(await detector.detect(image, { threshold }), detector.labels)
-          const { width, height } = image
-          const picture = out === undefined ? undefined : join(out, names.get(file) ?? basename(file))
-          if (picture !== undefined) await draw(image, objects, picture)
-          results.push({ file, width, height, objects, ...(picture === undefined ? {} : { picture }) })
-          if (!json) print(lines(file, objects))
-        }
-      if (json && results.length > 0) print(JSON.stringify({ model, backend: backend.name, threshold, results }))
-      else if (out !== undefined && results.length > 0)
-        note(`${printable(out)}: ${count(results.length)} ${results.length === 1 ? "picture" : "pictures"}`)
-      if (!json) await noteHardlyLearned(path)
-      return results.length === images.names.length ? 0 : 1
+      const detector = await loadDetector(path, { backend, heads, dilated })
+      showNotes(model, detector.notes)
+      try {
+        if (folder !== undefined) await makeFolder(folder)
+        for await (const batch of decodeBatches(images))
+          for (const { file, image } of batch) {
+            const objects = objectsOf(await detector.detect(image, { threshold }), detector.labels)
+            const { width, height } = image
+            const picture = folder === undefined ? undefined : join(folder, names.get(file) ?? basename(file))
+            if (picture !== undefined) {
+              await draw(image, objects, picture)
+              drawn++
+            }
+            add({ file, width, height, objects, ...(picture === undefined ? {} : { picture }) })
+          }
+      } finally {
+        await detector.close()
+      }
     } finally {
-      await detector.close()
+      await backend.close()
     }
-  } finally {
-    await backend.close()
-    await images.close()
   }
+  const show = ({ file, objects }: ImageObjects): void => print(lines(file, objects))
+  const work = { command: "detect", model: path, flags: values, file, compute, show }
+  const { results, unread } = await imageResults(images, work, shard).finally(images.close)
+  if (json && results.length > 0) print(JSON.stringify({ model, backend: name, threshold, results }))
+  else if (folder !== undefined && drawn > 0)
+    note(`${printable(folder)}: ${count(drawn)} ${drawn === 1 ? "picture" : "pictures"}`)
+  if (!json) await noteHardlyLearned(path)
+  return unread === 0 ? 0 : 1
 }
 
 function objectsOf({ boxes, labels, scores }: Detections, names: readonly string[]): DetectedObject[] {
