@@ -33,6 +33,8 @@ interface Library {
 }
 
 async function loadLibrary(env: NodeJS.ProcessEnv): Promise<Library> {
+  // UCX, beneath some libraries, tries its memory events by moving the end of the heap, where other threads allocate.
+  process.env["UCX_MEM_EVENTS"] ??= "n"
   const koffi = (await import("koffi")).default
   // MPI needs more than koffi's stack, and may overflow it otherwise.
   if (koffi.config()["sync_stack_size"] !== stackBytes)
