@@ -20,7 +20,7 @@ import {
   tanh,
   where,
 } from "../tensor/ops.ts"
-import { type Dim, dimAt, fixed, product, type Shape } from "../tensor/shape.ts"
+import { dimAt, fixed, product, type Shape } from "../tensor/shape.ts"
 import { softmax as softmaxOp } from "../tensor/fused.ts"
 import type { OpInputs, OpName, OpOutputs, Ops, Tensor } from "../tensor/tensor.ts"
 
@@ -56,36 +56,11 @@ function logSumExp(x: Tensor): Tensor {
   return add(top, log(sum(exp(sub(x, top)), last(x.shape), true)))
 }
 
-/** The most values of a row of several places. Longer rows are no faster, and values for each of them take memory. */
-const widest = 768
-
-/**
- * Images `[batch, height, width, channels]` as `[batch, count, places · channels]`: rows of neighbouring places. Engines
- * repeat a value for each channel slowly if the channels are few.
- */
-interface Rows {
-  readonly batch: Dim
-  readonly count: number
-  readonly places: number
-  readonly channels: number
+/** Images `[batch, height, width, channels]` as `[batch, height · width, channels]`. */
+function asPlaces(x: Tensor): Tensor {
+  const { shape } = x
+  return reshape(x, [dimAt(shape, 0), product(shape.slice(1, -1)), dimAt(shape, -1)])
 }
-
-function rowsOf({ shape }: Tensor): Rows {
-  const [all, channels] = [fixed(shape, 1) * fixed(shape, 2), fixed(shape, 3)]
-  let places = 1
-  while (all % (2 * places) === 0 && 2 * places * channels <= widest) places *= 2
-  return { batch: dimAt(shape, 0), count: all / places, places, channels }
-}
-
-/** The number of values in a group of channels. */
-const groupSize = ({ count, places, channels }: Rows, groups: number): number => (count * places * channels) / groups
-
-const asPlaces = (x: Tensor, { batch, count, places, channels }: Rows): Tensor =>
-  reshape(x, [batch, count, places * channels])
-
-/** The sum over all places: `[batch, count, places · channels]` → `[batch, channels]`. */
-const overPlaces = (x: Tensor, { batch, places, channels }: Rows): Tensor =>
-  sum(reshape(sum(x, [1]), [batch, places, channels]), [1])
 
 /** A sum over each group of channels: `[batch, channels]` → `[batch, groups]`. */
 function overGroups(x: Tensor, groups: number): Tensor {
@@ -93,18 +68,11 @@ function overGroups(x: Tensor, groups: number): Tensor {
   return sum(reshape(x, [batch, groups, channels / groups]), [2])
 }
 
-/** Each group's value for each of its channels: `[batch, groups]` → `[batch, channels]`. */
+/** Each group's value for each of its channels: `[batch, groups]` → `[batch, 1, channels]`. */
 function forChannels(x: Tensor, channels: number): Tensor {
   const [batch, groups] = [dimAt(x.shape, 0), fixed(x.shape, 1)]
   const spread = broadcastTo(reshape(x, [batch, groups, 1]), [batch, groups, channels / groups])
-  return reshape(spread, [batch, channels])
-}
-
-/** A value of each channel for each place of a row: `[batch or 1, channels]` → `[batch or 1, 1, places · channels]`. */
-function forPlaces(x: Tensor, { places, channels }: Rows): Tensor {
-  const examples = dimAt(x.shape, 0)
-  const spread = broadcastTo(reshape(x, [examples, 1, channels]), [examples, places, channels])
-  return reshape(spread, [examples, 1, places * channels])
+  return reshape(spread, [batch, 1, channels])
 }
 
 /** The definition of each fused op, in required ops and simpler fused ones. Every kernel must match it. */
@@ -150,29 +118,29 @@ export const decompositions: { readonly [K in OpName]?: Decomposition<K> } = {
   },
   // The sums over places come first, so that they alone are grouped, and not whole images.
   groupNorm: ([x, weight, bias], { groups, epsilon }) => {
-    const rows = rowsOf(x)
-    const { channels } = rows
-    const average = (t: Tensor): Tensor => mul(overGroups(overPlaces(t, rows), groups), 1 / groupSize(rows, groups))
-    const t = asPlaces(x, rows)
-    const mu = average(t)
-    const centred = sub(t, forPlaces(forChannels(mu, channels), rows))
-    const rstd = div(1, sqrt(add(average(square(centred)), epsilon)))
-    const factors = forPlaces(mul(forChannels(rstd, channels), weight), rows)
-    const y = add(mul(centred, factors), forPlaces(reshape(bias, [1, channels]), rows))
+    const t = asPlaces(x)
+    const [places, channels] = [fixed(t.shape, 1), fixed(t.shape, 2)]
+    const count = (places * channels) / groups
+    const mu = mul(overGroups(sum(t, [1]), groups), 1 / count)
+    const centred = sub(t, forChannels(mu, channels))
+    const variance = mul(overGroups(sum(square(centred), [1]), groups), 1 / count)
+    const rstd = div(1, sqrt(add(variance, epsilon)))
+    const y = add(mul(centred, mul(forChannels(rstd, channels), weight)), bias)
     return [reshape(y, x.shape), mu, rstd]
   },
   groupNormGrad: ([dy, x, weight, mu, rstd], { groups }) => {
-    const rows = rowsOf(x)
-    const { channels } = rows
-    const d = asPlaces(dy, rows)
-    const centred = sub(asPlaces(x, rows), forPlaces(forChannels(mu, channels), rows))
-    const [along, flat] = [overPlaces(mul(d, centred), rows), overPlaces(d, rows)] // [batch, channels]
+    const [d, t] = [asPlaces(dy), asPlaces(x)]
+    const [places, channels] = [fixed(t.shape, 1), fixed(t.shape, 2)]
+    const count = (places * channels) / groups
+    const centred = sub(t, forChannels(mu, channels))
+    const [along, flat] = [sum(mul(d, centred), [1]), sum(d, [1])] // [batch, channels]
     const gain = forChannels(rstd, channels)
-    const ofGroup = (sums: Tensor): Tensor => mul(overGroups(mul(sums, weight), groups), 1 / groupSize(rows, groups))
-    const slope = forChannels(mul(ofGroup(along), mul(square(rstd), rstd)), channels)
-    const level = forChannels(mul(ofGroup(flat), rstd), channels)
-    const falling = sub(mul(d, forPlaces(mul(gain, weight), rows)), mul(centred, forPlaces(slope, rows)))
-    return [reshape(sub(falling, forPlaces(level, rows)), x.shape), sum(mul(along, gain), [0]), sum(flat, [0])]
+    const ofGroup = (sums: Tensor): Tensor => mul(overGroups(mul(sums, weight), groups), 1 / count)
+    const slope = mul(ofGroup(along), mul(square(rstd), rstd))
+    const level = mul(ofGroup(flat), rstd)
+    const falling = sub(mul(d, mul(gain, weight)), mul(centred, forChannels(slope, channels)))
+    const dweight = sum(mul(along, reshape(gain, along.shape)), [0])
+    return [reshape(sub(falling, forChannels(level, channels)), x.shape), dweight, sum(flat, [0])]
   },
   attention: ([q, k, v], { scale }) => {
     const scores = mul(matMul(q, k, transposeB), scale)
