@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     setupFiles: [fileURLToPath(new URL("../../vitest.setup.ts", import.meta.url))],
-    testTimeout: 60_000,
+    testTimeout: 180_000, // It ends what hangs. Some tests take 20 s of a slow processor, and more beside other suites.
     // Runs that several tests share are trained in hooks.
     hookTimeout: 180_000,
     pool: "forks",
